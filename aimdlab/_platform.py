@@ -1,0 +1,127 @@
+"""The one module that knows the operating system: durable files, processes, the host's description."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+Buffer = bytes | bytearray | memoryview
+
+
+def fsync_file(stream: BinaryIO) -> None:
+    """Flush an open file through to the medium."""
+    stream.flush()
+    if sys.platform == "darwin":  # fsync leaves the data in the drive's own cache there
+        import fcntl
+
+        fcntl.fcntl(stream.fileno(), fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(stream.fileno())
+
+
+def fsync_path(path: Path) -> None:
+    """Flush a closed file through to the medium."""
+    with path.open("r+b") as stream:
+        fsync_file(stream)
+
+
+def fsync_folder(path: Path) -> None:
+    """Make the names in a folder durable; nothing to do on Windows, whose file system journals them."""
+    if sys.platform != "win32":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def rename_durably(source: Path, target: Path) -> None:
+    """Rename atomically, replacing a file ``target``, and make the new name durable."""
+    source.replace(target)
+    fsync_folder(target.parent)
+    if source.parent != target.parent:
+        fsync_folder(source.parent)
+
+
+def write_durably(path: Path, data: Buffer, *, temporary: Path) -> None:
+    """Write a whole file so that after a crash or power cut it is there complete, or not at all.
+
+    Written as ``temporary`` (same file system), flushed, renamed, folder flushed. On an error nothing is left behind;
+    raises OSError.
+    """
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            fsync_file(stream)
+        rename_durably(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def detached_popen_kwargs() -> dict[str, Any]:
+    """Arguments for ``subprocess.Popen`` that let a child outlive its parent and its terminal's Ctrl-C."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+    return {"start_new_session": True}
+
+
+def is_process_alive(pid: int) -> bool:
+    """Whether a process runs on this computer; one that ended but was not collected by its parent does not."""
+    if pid <= 0:
+        return False
+    return _is_alive(pid)
+
+
+if sys.platform == "win32":
+
+    def _is_alive(pid: int) -> bool:
+        import ctypes
+
+        access_denied, query_limited, still_active = 5, 0x1000, 259
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        handle = kernel.OpenProcess(query_limited, False, pid)
+        if not handle:
+            return bool(ctypes.get_last_error() == access_denied)
+        try:
+            status = ctypes.c_ulong()
+            kernel.GetExitCodeProcess(ctypes.c_void_p(handle), ctypes.byref(status))
+            return status.value == still_active
+        finally:
+            kernel.CloseHandle(ctypes.c_void_p(handle))
+
+else:
+
+    def _is_alive(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether Linux lists the process as ended; False where there is no /proc to ask."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] in ("Z", "X")
+
+
+def describe_host() -> dict[str, str]:
+    """Name, operating system and processor of this computer, for the record."""
+    return {
+        "name": platform.node(),
+        "system": platform.system(),
+        "release": platform.release(),
+        "version": platform.version(),
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,1 @@
+"""The bench: roles of instruments, VISA links, clock, ceilings, safe state, operator."""

@@ -1,0 +1,244 @@
+"""A connected bench: instruments with their links, who plays which role, what is watched where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from aimdlab.bench.clock import Clock
+from aimdlab.bench.driver import Driver, Identity
+from aimdlab.bench.events import EventSink, NoEvents
+from aimdlab.bench.link import VisaLink
+from aimdlab.bench.operator import Operator
+from aimdlab.bench.register import Equipment, resolve_equipment
+from aimdlab.bench.roles import Oscilloscope, Role, Waveform
+from aimdlab.bench.safe_state import SafeAction, carry_out, not_safe
+from aimdlab.capture import Capture
+from aimdlab.config.bench import BenchFile, MonitorEntry
+from aimdlab.config.campaign import Loaded
+from aimdlab.config.loading import problem
+from aimdlab.errors import IdentityError, LinkError, RecordError
+
+Player = TypeVar("Player")
+
+# On top of the time-out of one reply: what a reconnect and the few commands of a safe state may take.
+_SAFE_MARGIN_S = 3.0
+# However long a reply may take in a measurement: a person must know soon that something is still on.
+_SAFE_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Connected:
+    """One instrument that answered as the bench file says."""
+
+    equipment: Equipment
+    driver: Driver
+    link: VisaLink | None
+    identity: Identity
+
+
+class Bench:
+    """Instruments ready to be used; made by :func:`connect`, closed by :meth:`close` (which switches nothing)."""
+
+    def __init__(
+        self,
+        file: BenchFile,
+        instruments: Mapping[str, Connected],
+        clock: Clock,
+        operator: Operator,
+    ) -> None:
+        self.file = file
+        self.instruments = dict(instruments)
+        self.clock = clock
+        self.operator = operator
+        self.events: EventSink = NoEvents()
+
+    def report_to(self, events: EventSink) -> None:
+        """Report to ``events`` from now on, beginning with who answered."""
+        self.events = events
+        for name, connected in self.instruments.items():
+            events.record("instrument.connected", _describe(connected), source=name)
+
+    def play(self, role: Role, protocol: type[Player]) -> tuple[Player, int]:
+        """The instrument that plays ``role``, as ``protocol``, and its channel."""
+        entry = self.file.roles[role.value]
+        driver = self.instruments[entry.instrument].driver
+        if not isinstance(driver, protocol):
+            raise TypeError(f"driver of {entry.instrument!r} does not implement {protocol.__name__}")
+        return driver, entry.channel
+
+    def monitor(self, name: str) -> tuple[Oscilloscope, MonitorEntry]:
+        """The oscilloscope that watches the point ``name``, and the entry of the bench file."""
+        entry = self.file.monitors[name]
+        return cast(Oscilloscope, self.instruments[entry.instrument].driver), entry
+
+    def capture(self, name: str, kind: str, waveform: Waveform) -> Capture:
+        """What an oscilloscope input recorded, scaled to the point ``name`` that it watches."""
+        factor = self.file.monitors[name].factor
+        return Capture(
+            channel=name,
+            kind=kind,
+            codes=waveform.codes,
+            scale=waveform.scale_v * factor,
+            offset=waveform.offset_v * factor,
+            unit="V",
+            dt_s=waveform.dt_s,
+            t0_s=waveform.t0_s,
+            code_min=waveform.code_min,
+            code_max=waveform.code_max,
+            hole_code=waveform.hole_code,
+            u_gain=waveform.u_gain,
+            u_offset=waveform.u_offset_v * factor,
+            u_time=waveform.u_time,
+        )
+
+    def initialise(self) -> None:
+        """Bring every instrument to its driver's known state, every output off."""
+        for connected in self.instruments.values():
+            connected.driver.initialise()
+
+    def make_safe(self) -> None:
+        """Every source off, in the order of :mod:`aimdlab.bench.safe_state`; may be called at any time, repeatedly.
+
+        Raises SafeStateError, after recording it, if one or more could not be switched off.
+        """
+        done, problems = carry_out(_safe_action(connected) for connected in self.instruments.values())
+        if not problems:
+            self.events.record("safety.made_safe", f"made safe: {', '.join(done)}", source="bench", durable=True)
+            return
+        failure = not_safe(problems)
+        try:
+            self.events.record(
+                "safety.failed", str(failure), source="bench", durable=True, made_safe=done, problems=problems
+            )
+        except RecordError as error:
+            # What is still on comes first, whatever became of the record.
+            failure.add_note(str(error))
+            raise failure from error
+        raise failure
+
+    def equipment_list(self) -> list[dict[str, Any]]:
+        """Who answered, for the record."""
+        return [
+            {
+                "name": name,
+                "driver": connected.equipment.entry.driver,
+                "resource": connected.link.resource if connected.link else "",
+                "manufacturer": connected.identity.manufacturer,
+                "model": connected.identity.model,
+                "serial": connected.identity.serial,
+                "firmware": connected.identity.firmware,
+                "options": connected.equipment.options.model_dump(mode="json"),
+            }
+            for name, connected in self.instruments.items()
+        ]
+
+    def close(self) -> None:
+        """Close every link."""
+        _close(self.instruments)
+
+
+def connect(
+    bench: Loaded[BenchFile],
+    clock: Clock,
+    operator: Operator,
+    resources: Mapping[str, str],
+) -> Bench:
+    """Connect to every instrument and check who answers; nothing is switched or set.
+
+    Args:
+        bench: the bench file.
+        clock: the bench clock.
+        operator: who can be asked.
+        resources: VISA resources of a simulated bench, by instrument name; empty for a real one.
+
+    Raises:
+        ConfigurationError: the bench file is wrong.
+        LinkError: an instrument is not there.
+        IdentityError: another instrument answers.
+    """
+    instruments: dict[str, Connected] = {}
+    try:
+        for name, equipment in resolve_equipment(bench).items():
+            instruments[name] = _connect_one(bench, equipment, clock, resources)
+    except BaseException:
+        _close(instruments)
+        raise
+    return Bench(bench.file, instruments, clock, operator)
+
+
+def _connect_one(
+    bench: Loaded[BenchFile], equipment: Equipment, clock: Clock, resources: Mapping[str, str]
+) -> Connected:
+    name, entry = equipment.name, equipment.entry
+    if not equipment.driver.NEEDS_LINK:
+        driver = equipment.driver(name, None, equipment.options)
+        return Connected(equipment, driver, None, driver.identify())
+    resource = entry.resource or resources.get(name)
+    if resource is None:
+        raise problem(bench.source, ("instruments", name), f"the simulated world has no instrument {name!r}.")
+    try:
+        link = VisaLink.open(name, resource, clock, timeout_s=entry.timeout)
+        try:
+            driver = equipment.driver(name, link, equipment.options)
+            identity = driver.identify()
+            _check_identity(bench, equipment, identity)
+        except BaseException:
+            link.close()
+            raise
+    except LinkError as error:
+        where = problem(bench.source, ("instruments", name), f"no usable answer at {resource}.")
+        raise LinkError(f"{where} ({error})", instrument=name, command=error.command) from error
+    return Connected(equipment, driver, link, identity)
+
+
+def _check_identity(bench: Loaded[BenchFile], equipment: Equipment, found: Identity) -> None:
+    expected = equipment.entry.identity
+    if expected is None or not equipment.driver.NEEDS_LINK:
+        return
+    for field in ("manufacturer", "model", "serial", "firmware"):
+        wanted, answered = getattr(expected, field), getattr(found, field)
+        if wanted is not None and wanted.strip().casefold() != answered.strip().casefold():
+            where = problem(
+                bench.source,
+                ("instruments", equipment.name, "identity", field),
+                f"{wanted!r} is expected, {answered!r} answered. Connect the right instrument or correct the file.",
+            )
+            raise IdentityError(str(where), instrument=equipment.name, command="*IDN?")
+    if found.model not in equipment.driver.MODELS:
+        where = problem(
+            bench.source,
+            ("instruments", equipment.name, "driver"),
+            f"{equipment.entry.driver!r} was not written for a {found.model}; it knows "
+            f"{', '.join(equipment.driver.MODELS)}.",
+        )
+        raise IdentityError(str(where), instrument=equipment.name, command="*IDN?")
+
+
+def _safe_action(connected: Connected) -> SafeAction:
+    link, driver = connected.link, connected.driver
+
+    def act() -> None:
+        # A link that fails in here is broken from then on, so that the next try begins with a new connection.
+        if link is not None and link.is_broken:
+            link.reconnect()
+        driver.make_safe()
+
+    return SafeAction(
+        instrument=connected.equipment.name,
+        roles=driver.ROLES,
+        act=act,
+        limit_s=min(connected.equipment.entry.timeout + _SAFE_MARGIN_S, _SAFE_LIMIT_S),
+    )
+
+
+def _describe(connected: Connected) -> str:
+    who = connected.identity
+    return f"{who.manufacturer} {who.model}, serial {who.serial or 'unknown'}, firmware {who.firmware or 'unknown'}"
+
+
+def _close(instruments: Mapping[str, Connected]) -> None:
+    for connected in instruments.values():
+        if connected.link is not None:
+            connected.link.close()

@@ -1,0 +1,100 @@
+"""What every driver is: a class found by entry point, with a link, an identity and a way to be made safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from aimdlab.bench.roles import Role
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who answered.
+
+    Attributes:
+        manufacturer, model, serial, firmware: the four fields of ``*IDN?``; "" where an instrument does not tell.
+    """
+
+    manufacturer: str
+    model: str
+    serial: str
+    firmware: str
+
+
+class Link(Protocol):
+    """One connection to one instrument, owned by one worker thread; nobody else touches it.
+
+    Called from another thread, every method runs in the worker and the caller waits on the bench clock; called
+    inside a function given to :meth:`submit`, it runs at once. Text is ASCII without terminator.
+    """
+
+    @property
+    def name(self) -> str:
+        """The instrument's name in the bench file."""
+        ...
+
+    @property
+    def resource(self) -> str:
+        """VISA resource string."""
+        ...
+
+    def write(self, command: str) -> None:
+        """Send one message."""
+        ...
+
+    def write_block(self, command: str, payload: bytes) -> None:
+        """Send ``command`` followed by ``payload`` as a definite-length block."""
+        ...
+
+    def query(self, command: str) -> str:
+        """Send one message and read one line."""
+        ...
+
+    def query_block(self, command: str) -> bytearray:
+        """Send one message and read a definite-length block by its own length."""
+        ...
+
+    def submit(self, work: Callable[[], Result]) -> Future[Result]:
+        """Run ``work`` in the worker thread; wait for it with ``clock.wait``."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection and end the worker; does not touch the instrument's settings."""
+        ...
+
+
+class Driver(Protocol):
+    """One instrument family.
+
+    Attributes:
+        ROLES: roles that the class can play.
+        MODELS: the models it was written for, as ``*IDN?`` spells them.
+        Options: model of the ``options`` of the bench file.
+        NEEDS_LINK: False for an instrument that the PC cannot talk to (a passive amplifier).
+    """
+
+    ROLES: ClassVar[frozenset[Role]]
+    MODELS: ClassVar[tuple[str, ...]]
+    Options: ClassVar[type[BaseModel]]
+    NEEDS_LINK: ClassVar[bool]
+
+    def __init__(self, name: str, link: Link | None, options: Any) -> None: ...
+
+    def identify(self) -> Identity:
+        """Who answers; must be safe to ask in any state. Nothing is changed."""
+        ...
+
+    def initialise(self) -> None:
+        """Bring the instrument to the driver's known state, every output off, its error queue empty."""
+        ...
+
+    def make_safe(self) -> None:
+        """Every output off, in any state."""
+        ...

@@ -1,0 +1,180 @@
+"""The simulated bench as the framework sees it: another process, spoken to through its control socket.
+
+The process outlives a run that is killed: its instruments stay on the network as they were, so that anybody can look.
+It ends when the run that started it closes it, or by itself a while after the last client has gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+from aimdlab._platform import detached_popen_kwargs
+from aimdlab.bench.discovery import SIMULATED_BENCHES, available
+from aimdlab.errors import SimulationError
+
+_START_LIMIT_S = 30.0
+_ANSWER_LIMIT_S = 10.0
+_END_LIMIT_S = 5.0
+_LINGER_S = 600.0
+
+
+class SimulatedBench:
+    """A connection to the control socket of a simulated bench."""
+
+    def __init__(self, address: str, process: subprocess.Popen[str] | None = None) -> None:
+        self.address = address
+        self._process = process
+        self._lock = threading.Lock()
+        host, _, port = address.rpartition(":")
+        try:
+            self._socket = socket.create_connection((host, int(port)), timeout=_ANSWER_LIMIT_S)
+        except (OSError, ValueError) as error:
+            raise SimulationError(f"no simulated bench answers at {address!r} ({error}).") from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._lines = self._socket.makefile("rb")
+        try:
+            self.resources = _resources(self.ask("hello"), address)
+        except BaseException:
+            self._hang_up()
+            raise
+
+    @classmethod
+    def start(cls, world: Path, *, hold_time: bool) -> SimulatedBench:
+        """Start a simulated bench of its own for ``world``; SimulationError says why it did not start.
+
+        With ``hold_time`` world time stands at 0 until it is claimed, so that a virtual run repeats to the bit.
+        """
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            serve_command(world, ("--linger", f"{_LINGER_S:g}", *(("--hold-time",) if hold_time else ()))),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **detached_popen_kwargs(),
+        )
+        try:
+            bench = cls(_control_address(process, world), process)
+        except BaseException:  # Ctrl-C too: nobody else knows of the process
+            _kill(process)
+            raise
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return bench
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        """One request, one reply; SimulationError if it is refused or nobody answers."""
+        with self._lock:
+            try:
+                self._socket.sendall((json.dumps({"op": op, **arguments}) + "\n").encode())
+                line = self._lines.readline()
+            except (OSError, ValueError) as error:  # ValueError: closed by this side
+                raise SimulationError(f"the simulated bench at {self.address} is gone ({op}: {error}).") from error
+        if not line:
+            raise SimulationError(f"the simulated bench at {self.address} closed the control socket ({op}).")
+        try:
+            reply = json.loads(line) if line.endswith(b"\n") else None
+        except (ValueError, RecursionError):
+            reply = None
+        if not isinstance(reply, dict):
+            raise SimulationError(
+                f"what answers at {self.address} is no simulated bench: it said {line[:60]!r} ({op}). "
+                "Give the control address that `aimdlab simulate` prints."
+            )
+        if not reply.get("ok"):
+            raise SimulationError(f"the simulated bench refused {op}: {reply.get('error')}")
+        return reply
+
+    def claim_time(self) -> float:
+        """Own virtual time from now on; returns world time."""
+        return float(self.ask("claim_time")["now_s"])
+
+    def advance(self, t_s: float) -> float:
+        """Move world time to ``t_s``; returns the time reached."""
+        return float(self.ask("advance", to_s=t_s)["now_s"])
+
+    def mark(self, step: int, attempt: int) -> None:
+        """Tell the world which step is being done: the key of its noise."""
+        self.ask("mark", step=step, attempt=attempt)
+
+    def close(self) -> None:
+        """Leave; the process is shut down if this object started it, else it goes on (in real time)."""
+        try:
+            if self._process is not None and self._process.poll() is None:
+                # A bench that is gone or hangs must not hide why the run ends; it is killed all the same.
+                with contextlib.suppress(SimulationError):
+                    self._socket.settimeout(_END_LIMIT_S)
+                    self.ask("shutdown")
+        finally:
+            self._hang_up()
+            if self._process is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(timeout=_END_LIMIT_S)
+                _kill(self._process)
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):  # what was still to be sent has nobody to go to
+            self._lines.close()
+            self._socket.close()
+
+
+def serve_command(world: Path, arguments: tuple[str, ...] = ()) -> list[str]:
+    """The command that serves ``world``; the module is found by entry point, the framework imports no simulator."""
+    found = available(SIMULATED_BENCHES)
+    if not found:
+        raise SimulationError("no simulated bench is installed. Reinstall aimdlab.")
+    module = next(iter(found.values())).value
+    return [sys.executable, "-m", module, str(world), *arguments]
+
+
+def _resources(hello: dict[str, Any], address: str) -> dict[str, str]:
+    try:
+        return {str(name): str(entry["resource"]) for name, entry in hello["instruments"].items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise SimulationError(f"what answers at {address} does not say which instruments it has: {hello}") from error
+
+
+def _control_address(process: subprocess.Popen[str], world: Path) -> str:
+    line = _first_line(process)
+    if not line:
+        process.kill()
+        _, said = process.communicate(timeout=_END_LIMIT_S)
+        raise SimulationError(f"the simulated bench of {world} did not start: {said.strip() or 'it said nothing'}")
+    try:
+        return str(json.loads(line)["control"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SimulationError(
+            f"the simulated bench of {world} began with {line[:60]!r} instead of an address"
+        ) from error
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a process of ours that does not end by itself; its pipes are closed."""
+    if process.poll() is None:
+        process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_END_LIMIT_S)
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    lines: list[str] = []
+    stream: IO[str] | None = process.stdout
+
+    def read() -> None:
+        if stream is not None:
+            lines.append(stream.readline())
+
+    reader = threading.Thread(target=read, name="simulated-bench-start", daemon=True)
+    reader.start()
+    reader.join(_START_LIMIT_S)
+    return lines[0] if lines else ""

@@ -1,0 +1,25 @@
+"""``aimdlab demo``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from aimdlab.cli import verdicts
+from aimdlab.cli.output import new_folder, print_json
+from aimdlab.cli.run import execute
+from aimdlab.config.shipped import shipped_root
+from aimdlab.sequencer.campaign import BenchChoice, ClockKind
+
+
+def demo(out: Path | None, clock: ClockKind | None, *, as_json: bool) -> int:
+    """Run the shipped demonstration; 0 if it ended as a healthy demo should: every step PASS."""
+    folder = out or Path(f"aimdlab-demo-{datetime.now().astimezone():%Y%m%d-%H%M%S}")
+    new_folder(folder)
+    campaign = shipped_root() / "configs" / "campaigns" / "demo.yaml"
+    outcome = execute(campaign, folder / "session", BenchChoice(clock))
+    if as_json:
+        print_json(verdicts.as_json(outcome))
+    else:
+        verdicts.print_table(outcome)
+    return verdicts.exit_status(outcome)

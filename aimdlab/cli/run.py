@@ -1,0 +1,77 @@
+"""``aimdlab run``."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.markup import escape
+
+from aimdlab.bench.bench import Bench
+from aimdlab.bench.operator import TerminalOperator
+from aimdlab.bench.simulated import SimulatedBench
+from aimdlab.cli import verdicts
+from aimdlab.cli.output import duration, print_json, size, status
+from aimdlab.cli.progress import TerminalProgress
+from aimdlab.errors import BenchError, RecordError, StoppedByPersonError
+from aimdlab.sequencer.attention import Attention
+from aimdlab.sequencer.campaign import BenchChoice, ClockKind, Outcome, run_campaign
+from aimdlab.sequencer.plan import Plan
+from aimdlab.sequencer.progress import Progress
+
+
+def run(campaign: Path, session: Path, clock: ClockKind | None, attach: str, operator: str, *, as_json: bool) -> int:
+    """Run a campaign, show the table; returns the exit status."""
+    outcome = execute(campaign, session, BenchChoice(clock, attach), operator)
+    if as_json:
+        print_json(verdicts.as_json(outcome))
+    else:
+        verdicts.print_table(outcome)
+    return verdicts.exit_status(outcome)
+
+
+def execute(campaign: Path, session: Path, choice: BenchChoice, operator: str = "") -> Outcome:
+    """Run a campaign with signals, progress and operator at this terminal."""
+    attention = Attention()
+    with ExitStack() as stack:
+        stack.enter_context(attention.signals())
+
+        def progress(plan: Plan) -> Progress:
+            return stack.enter_context(TerminalProgress(plan))
+
+        try:
+            return run_campaign(
+                campaign,
+                session,
+                choice,
+                attention,
+                TerminalOperator(sys.stdin, sys.stderr),
+                operator or _login_name(),
+                progress,
+                lambda plan, bench, simulated: _announce(session, plan, bench, simulated),
+            )
+        except (StoppedByPersonError, BenchError, RecordError, KeyboardInterrupt):
+            stack.close()
+            if session.is_dir():
+                status.print(escape(f"what was measured is kept in {session}"), soft_wrap=True)
+            raise
+
+
+def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench | None) -> None:
+    where = f", control {simulated.address}" if simulated is not None else ""
+    for line in (
+        f"{plan.campaign.campaign.file.name}: {len(plan.steps)} steps, {duration(plan.exposure_s)} of exposure, "
+        f"{size(plan.storage_bytes)} of captures",
+        f"bench: {bench.file.name}, {bench.clock.kind} clock{where}",
+        f"session: {session}",
+    ):
+        status.print(escape(line), soft_wrap=True)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no login name, e.g. in a container
+        return "unknown"

@@ -1,0 +1,102 @@
+"""The campaign file, and everything it names, loaded and checked together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Literal, TypeVar
+
+from pydantic import Field
+
+from aimdlab.config.base import ConfigModel
+from aimdlab.config.bench import BenchFile
+from aimdlab.config.device import DeviceFile
+from aimdlab.config.loading import problem, validate
+from aimdlab.config.test import TestFile
+from aimdlab.config.yaml_source import KeyPath, YamlSource, read_yaml
+
+File = TypeVar("File", bound=ConfigModel)
+
+
+class TestEntry(ConfigModel):
+    """One test of a campaign, by path relative to the campaign file."""
+
+    __test__ = False
+
+    test: str
+
+
+class CampaignFile(ConfigModel):
+    """A campaign as its YAML file says it."""
+
+    aimdlab: Literal["campaign/1"]
+    name: str = Field(min_length=1)
+    bench: str
+    device: str
+    tests: list[TestEntry] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[File]):
+    """A checked file together with its source, for errors that need more than one file."""
+
+    file: File
+    source: YamlSource
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign with its bench, device and tests."""
+
+    campaign: Loaded[CampaignFile]
+    bench: Loaded[BenchFile]
+    device: Loaded[DeviceFile]
+    tests: tuple[Loaded[TestFile], ...]
+
+    def texts(self) -> dict[str, str]:
+        """Every file verbatim, by its path relative to the campaign's folder (with "/")."""
+        start = self.campaign.source.path.parent
+        sources = [self.campaign.source, self.bench.source, self.device.source, *(test.source for test in self.tests)]
+        return {_relative(source.path, start): source.text for source in sources}
+
+
+def load_campaign(path: Path) -> Campaign:
+    """Read a campaign and all that it names; ConfigurationError names the file, line and key that is wrong."""
+    source = read_yaml(path)
+    campaign = Loaded(validate(source, CampaignFile), source)
+    return Campaign(
+        campaign=campaign,
+        bench=_load_named(source, ("bench",), campaign.file.bench, BenchFile),
+        device=_load_named(source, ("device",), campaign.file.device, DeviceFile),
+        tests=tuple(
+            _load_named(source, ("tests", index, "test"), entry.test, TestFile)
+            for index, entry in enumerate(campaign.file.tests)
+        ),
+    )
+
+
+def load_bench(path: Path) -> Loaded[BenchFile]:
+    """Read a bench file alone."""
+    source = read_yaml(path)
+    return Loaded(validate(source, BenchFile), source)
+
+
+def resolve(source: YamlSource, key: KeyPath, named: str) -> Path:
+    """The file that ``key`` of ``source`` names, relative to it; ConfigurationError if there is none."""
+    path = source.path.parent / named
+    if not path.is_file():
+        raise problem(source, key, f"there is no file {path}. Paths are relative to the file that names them.")
+    return path
+
+
+def _load_named(source: YamlSource, key: KeyPath, named: str, model: type[File]) -> Loaded[File]:
+    found = read_yaml(resolve(source, key, named))
+    return Loaded(validate(found, model), found)
+
+
+def _relative(path: Path, start: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, start)).as_posix()
+    except ValueError:  # another drive on Windows
+        return path.resolve().as_posix()

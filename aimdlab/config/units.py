@@ -1,0 +1,76 @@
+"""Quantities in configuration: text with a unit comes in ("40 mT"), an SI float goes on (0.04).
+
+A bare number where a unit belongs is refused, and so is a unit of another dimension. Temperatures are absolute
+("37 degC", the one quantity that stays in its own unit).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator
+
+if TYPE_CHECKING:
+    from pint import UnitRegistry
+
+
+@cache
+def _registry() -> UnitRegistry[Any]:
+    from pint import UnitRegistry
+
+    return UnitRegistry(autoconvert_offset_to_baseunit=True)
+
+
+def to_si(text: object, unit: str, example: str) -> float:
+    """Convert ``text`` ("40 mT") to a float in ``unit`` ("T"); ValueError says what was expected, with ``example``."""
+    from pint.errors import PintError
+
+    if not isinstance(text, str):
+        raise ValueError(f"a unit is missing: expected a value like {example!r}, got {text!r}")  # noqa: TRY004
+    number, _, unit_text = text.strip().partition(" ")
+    if not unit_text:
+        raise ValueError(f"expected a number, a space and a unit like {example!r}, got {text!r}")
+    try:
+        magnitude = float(number)
+        quantity = _registry().Quantity(magnitude, unit_text.strip().replace("%", "percent"))
+        value = float(quantity.to(unit).magnitude)
+    except (PintError, ValueError, AttributeError, TypeError, AssertionError) as error:
+        raise ValueError(f"expected a value like {example!r}, got {text!r}") from error
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite value like {example!r}, got {text!r}")
+    # 0.2 ms shall be the double nearest to 2e-4, whatever the order of the factors in the conversion.
+    return float(f"{value:.15g}")
+
+
+def _quantity(unit: str, example: str) -> BeforeValidator:
+    # A float is let through on purpose: it is what a model holds once it was read, and YAML numbers are refused below.
+    def convert(value: object) -> object:
+        return value if isinstance(value, _Si) else to_si(value, unit, example)
+
+    return BeforeValidator(convert)
+
+
+class _Si(float):
+    """A float that code, not a file, gives to a model: already in SI."""
+
+
+def si(value: float) -> float:
+    """Mark ``value`` as already in SI, for models made by code instead of from a file."""
+    return _Si(value)
+
+
+Voltage = Annotated[float, _quantity("V", "3.5 V")]
+Current = Annotated[float, _quantity("A", "10 mA")]
+Power = Annotated[float, _quantity("W", "0.5 W")]
+Time = Annotated[float, _quantity("s", "15 s")]
+Frequency = Annotated[float, _quantity("Hz", "1 MHz")]
+EventRate = Annotated[float, _quantity("1/s", "60 1/min")]
+Length = Annotated[float, _quantity("m", "100 cm")]
+Area = Annotated[float, _quantity("m^2", "319 cm^2")]
+Resistance = Annotated[float, _quantity("ohm", "560 ohm")]
+Capacitance = Annotated[float, _quantity("F", "15 nF")]
+FluxDensity = Annotated[float, _quantity("T", "40 mT")]
+Temperature = Annotated[float, _quantity("degC", "22 degC")]
+Ratio = Annotated[float, _quantity("dimensionless", "5 %")]

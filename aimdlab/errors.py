@@ -1,0 +1,95 @@
+"""Every error that aimdlab raises on purpose.
+
+Each speaks to a technician: what happened, where (file and key, or instrument and command), what to do. ::
+
+    AimdlabError                     exit status of the command line
+    ├── ConfigurationError           2   a file, a key or an option is wrong; nothing was switched on
+    ├── SessionExistsError           2   the session path is taken; nothing recorded is ever overwritten
+    ├── BenchError                   3   the bench cannot do what is asked
+    │   ├── InstrumentError          3   one instrument, with the command in hand
+    │   │   ├── LinkError            3   it does not answer, or not in time
+    │   │   ├── IdentityError        3   another instrument than the bench file says
+    │   │   └── InstrumentRefusal    3   it reported an error of its own
+    │   ├── SafeStateError           3   something could not be switched off
+    │   └── SimulationError          3   the simulated bench failed
+    ├── StoppedByPersonError         4   Ctrl-C or a command of a person
+    └── RecordError                  5   a session cannot be read, written or sealed
+        └── RecordAlteredError       5   a record is not what was written
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AimdlabError(Exception):
+    """Anything that aimdlab reports to a person; ``exit_status`` is what the command line returns."""
+
+    exit_status: ClassVar[int] = 3
+
+
+class ConfigurationError(AimdlabError):
+    """A configuration file, one of its keys or an option is wrong; raised before anything is switched on."""
+
+    exit_status = 2
+
+
+class SessionExistsError(AimdlabError):
+    """The session path is already there; sessions are never overwritten."""
+
+    exit_status = 2
+
+
+class BenchError(AimdlabError):
+    """The bench cannot do what is asked of it."""
+
+
+class InstrumentError(BenchError):
+    """A fault of one instrument.
+
+    Attributes:
+        instrument: its name in the bench file.
+        command: the command in hand when it happened, or "" if none was.
+    """
+
+    def __init__(self, message: str, *, instrument: str, command: str = "") -> None:
+        self.instrument = instrument
+        self.command = command
+        where = f"{instrument}: " if not command else f"{instrument}, command {command!r}: "
+        super().__init__(where + message)
+
+
+class LinkError(InstrumentError):
+    """The instrument cannot be reached, does not answer in time, or its reply is not what the protocol says."""
+
+
+class IdentityError(InstrumentError):
+    """The instrument that answered is not the one of the bench file."""
+
+
+class InstrumentRefusal(InstrumentError):  # noqa: N818 - it is the instrument that refuses
+    """The instrument reported errors of its own after a group of commands."""
+
+
+class SafeStateError(BenchError):
+    """One or more instruments could not be made safe; the message lists each."""
+
+
+class SimulationError(BenchError):
+    """The simulated bench could not be started, or its process does not answer."""
+
+
+class StoppedByPersonError(AimdlabError):
+    """A person stopped the run."""
+
+    exit_status = 4
+
+
+class RecordError(AimdlabError):
+    """A session cannot be read, written or sealed."""
+
+    exit_status = 5
+
+
+class RecordAlteredError(RecordError):
+    """A record is not what was written; the message names the first one."""

@@ -1,0 +1,133 @@
+"""How the gradient injection test is recorded: the parts of the bench it uses, and what the oscilloscope is set to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from aimdlab.bench.register import play
+from aimdlab.bench.roles import AmplifierRating, DriveAmplifier, Oscilloscope, Role, ScopeChannel, ScopeSetup
+from aimdlab.config.base import ConfigModel
+from aimdlab.config.bench import InjectionNetwork, MonitorEntry
+from aimdlab.config.device import DeviceFile
+from aimdlab.config.loading import problem
+from aimdlab.config.units import Frequency, Ratio
+from aimdlab.procedures.protocol import Subject
+from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
+from aimdlab.signals.injected import InjectedSignal
+
+# Room above the expected peak of each oscilloscope input: an altered pulse or an overshoot is seen, not clipped.
+_HEADROOM = 1.25
+_VERIFIED_CYCLES = 2
+
+
+class CaptureSettings(ConfigModel):
+    """The ``captures`` of the test file.
+
+    Attributes:
+        verify_rate: samples per second of the verify capture.
+        exposure_rate: samples per second of the exposure capture.
+        level_tolerance: how far the applied level may be from the one asked for.
+        timing_tolerance: the same for pulse widths and dwell.
+        coupling_tolerance: how far the injected signal's share at the device monitor may be from the bench file's.
+    """
+
+    verify_rate: Frequency = Field(ge=5e6)
+    exposure_rate: Frequency = Field(ge=10e3)
+    level_tolerance: Ratio = Field(gt=0, le=0.2)
+    timing_tolerance: Ratio = Field(gt=0, le=0.2)
+    coupling_tolerance: Ratio = Field(gt=0, le=0.5)
+
+
+@dataclass(frozen=True)
+class Acquisitions:
+    """How one step is recorded; ``verify`` is None for the baseline."""
+
+    verify: ScopeSetup | None
+    exposure: ScopeSetup
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the bench that the test uses."""
+
+    amplifier: AmplifierRating
+    network: InjectionNetwork
+    injection: MonitorEntry
+    device: MonitorEntry
+    oscilloscope: Oscilloscope
+
+
+def find_parts(subject: Subject) -> Parts:
+    """The amplifier's rating, the network and the two monitors; ConfigurationError if the bench file lacks one."""
+    bench = subject.bench
+    play(bench, subject.equipment, Role.SIGNAL_GENERATOR)
+    if bench.file.injection_network is None:
+        raise problem(bench.source, (), "injection_network is missing, which this test needs.")
+    amplifier = play(bench, subject.equipment, Role.DRIVE_AMPLIFIER).unconnected(DriveAmplifier)
+    for name in (INJECTION_MONITOR, DEVICE_MONITOR):
+        if name not in bench.file.monitors:
+            raise problem(bench.source, ("monitors",), f"{name} is missing, which this test needs.")
+    injection, device = bench.file.monitors[INJECTION_MONITOR], bench.file.monitors[DEVICE_MONITOR]
+    if injection.instrument != device.instrument or injection.channel == device.channel:
+        raise problem(
+            bench.source,
+            ("monitors", DEVICE_MONITOR),
+            f"must be another input of the oscilloscope that watches {INJECTION_MONITOR}: the two are compared "
+            "sample by sample.",
+        )
+    oscilloscope = subject.equipment[device.instrument].unconnected(Oscilloscope)
+    return Parts(amplifier.rating(), bench.file.injection_network, injection, device, oscilloscope)
+
+
+def acquisitions_of(
+    parts: Parts,
+    settings: CaptureSettings,
+    device_file: DeviceFile,
+    ivamp: float,
+    exposed_s: float,
+    signal: InjectedSignal | None,
+) -> Acquisitions:
+    """The oscilloscope's settings for one step; ``signal`` None is the baseline."""
+    network = parts.network
+    pulse_v = abs(device_file.therapy.amplitude)
+    margin_s = _margin_s(device_file)
+    at_d = ivamp * network.test_point_factor
+    injection = ScopeChannel(parts.injection.channel, _HEADROOM * (at_d or 0.1 * pulse_v) / parts.injection.factor)
+    device = ScopeChannel(
+        parts.device.channel, _HEADROOM * (pulse_v + ivamp * network.port_factor) / parts.device.factor
+    )
+    # A little more than the exposure and the margin, as the clocks of generator and oscilloscope may differ.
+    exposure = ScopeSetup(
+        channels=(injection, device),
+        span_s=1.001 * exposed_s + margin_s,
+        pre_trigger_s=margin_s,
+        sample_rate_hz=settings.exposure_rate,
+        trigger_channel=None if signal is None else injection.channel,
+        trigger_level_v=at_d / parts.injection.factor / 2,
+    )
+    if signal is None:
+        return Acquisitions(None, exposure)
+    # Two cycles show every kind of pulse and joint; how many there are is counted in the exposure.
+    looked_at_s = min(signal.burst_s, _VERIFIED_CYCLES * signal.burst_s / signal.cycles)
+    verify = ScopeSetup(
+        channels=(injection,),
+        span_s=1.1 * looked_at_s,
+        pre_trigger_s=0.1 * looked_at_s,
+        sample_rate_hz=settings.verify_rate,
+        trigger_channel=injection.channel,
+        trigger_level_v=exposure.trigger_level_v,
+    )
+    return Acquisitions(verify, exposure)
+
+
+def _margin_s(device: DeviceFile) -> float:
+    """How long the device is watched before and after the exposure.
+
+    Long enough to see the pulses at both ends of an interval that the exposure's edges cut, or, if there is none, that
+    the interval is longer than any limit on it.
+    """
+    limits = [limit.criterion() for limit in device.criteria if limit.feature == "pulse_interval_max"]
+    longest_s = max((limit.upper for limit in limits if limit.upper is not None), default=0.0)
+    return max(1.2 / device.therapy.rate, 1.05 * longest_s)

@@ -1,0 +1,176 @@
+"""What every procedure is: it plans steps, carries one out on a bench, and says what its captures mean.
+
+The sequencer knows only this. The order in which it calls a procedure for one attempt is fixed::
+
+    prepare   instruments set, errors read, outputs on
+    verify    the applied level is proven; if it is not, the exposure is left out
+    expose    the whole dwell; ends by itself
+    finish    outputs off
+    features  pure: from captures to a score; the same function serves the replay
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from aimdlab.bench.bench import Bench
+from aimdlab.bench.ceilings import Demand
+from aimdlab.bench.register import Equipment
+from aimdlab.capture import Capture, Reading
+from aimdlab.config.bench import BenchFile
+from aimdlab.config.campaign import Loaded
+from aimdlab.config.device import DeviceFile
+from aimdlab.config.test import TestFile
+from aimdlab.scoring.parameters import Scalar
+from aimdlab.scoring.results import Criterion, Score
+
+PROCEDURES = "aimdlab.procedures"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A planned sequence.
+
+    Attributes:
+        id: stable name within the campaign, e.g. "1/baseline", "1/0003".
+        index: place in the plan, from 0.
+        test: index of the test in the campaign.
+        kind: "baseline" or "sequence".
+        title: one line for the technician.
+        parameters: in SI, flat, by name with unit.
+        exposure_s: planned exposure.
+        storage_bytes: raw bytes it will leave, before compression.
+        demands: what it puts on the bench, against the ratings.
+        scoring: what the scoring needs besides the captures.
+    """
+
+    id: str
+    index: int
+    test: int
+    kind: str
+    title: str
+    parameters: Mapping[str, Scalar]
+    exposure_s: float
+    storage_bytes: int
+    demands: tuple[Demand, ...]
+    scoring: Mapping[str, Scalar]
+
+    def placed(self, index: int, test: int) -> Step:
+        """The step at its place in a campaign."""
+        return replace(self, index=index, test=test, id=f"{test + 1}/{self.id}")
+
+    def as_record(self) -> dict[str, Any]:
+        """The step for the session file; the demands stay out, they follow from parameters and bench file."""
+        return {
+            "step_id": self.id,
+            "index": self.index,
+            "test": self.test,
+            "kind": self.kind,
+            "title": self.title,
+            "parameters": dict(self.parameters),
+            "exposure_s": self.exposure_s,
+            "storage_bytes": self.storage_bytes,
+            "scoring": dict(self.scoring),
+        }
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a test is planned for: the test, the device, the bench, each with its source for errors."""
+
+    test: Loaded[TestFile]
+    device: Loaded[DeviceFile]
+    bench: Loaded[BenchFile]
+    equipment: Mapping[str, Equipment]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of the clause a test covers.
+
+    Attributes:
+        planned: sequences in the plan.
+        full: sequences that the standard asks for with this device.
+    """
+
+    planned: int
+    full: int
+
+
+@dataclass(frozen=True)
+class TestPlan:
+    """The steps of one test, in order, and how much of the clause they cover."""
+
+    __test__ = False
+
+    steps: tuple[Step, ...]
+    coverage: Coverage
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the verify capture proves.
+
+    Attributes:
+        captures: raw material.
+        proven: True if the level is what the step asks for.
+        reason: why not, for the technician; "" if proven.
+    """
+
+    captures: tuple[Capture, ...]
+    proven: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What an exposure left.
+
+    Attributes:
+        captures, readings: raw material; empty where an instrument saw nothing.
+        exposure_s: how long the device was exposed.
+    """
+
+    captures: tuple[Capture, ...]
+    readings: tuple[Reading, ...]
+    exposure_s: float
+
+
+class Procedure(Protocol):
+    """One kind of test."""
+
+    @classmethod
+    def plan(cls, subject: Subject) -> TestPlan:
+        """The steps; ConfigurationError, naming file and key, if they cannot be done. Connects to nothing."""
+        ...
+
+    def __init__(self, bench: Bench, subject: Subject) -> None: ...
+
+    def prepare(self, step: Step) -> None:
+        """Set the instruments for ``step``, read their errors, switch outputs on."""
+        ...
+
+    def verify(self) -> Verification:
+        """Prove the applied level."""
+        ...
+
+    def expose(self) -> Exposure:
+        """Expose the device for the whole dwell."""
+        ...
+
+    def finish(self) -> None:
+        """Outputs off."""
+        ...
+
+    @classmethod
+    def features(
+        cls,
+        captures: Sequence[Capture],
+        parameters: Mapping[str, Scalar],
+        scoring: Mapping[str, Scalar],
+        criteria: Sequence[Criterion],
+    ) -> Score:
+        """The score of what was measured: a pure function of what the session holds."""
+        ...

@@ -1,0 +1,1 @@
+"""Scoring: pure functions from what a session holds to features, criteria and verdicts."""

@@ -1,0 +1,69 @@
+"""Whether nothing was injected in a baseline, from the capture of the injection monitor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aimdlab.capture import Capture
+from aimdlab.scoring.codes import BoolArray, Trace, trace_of
+from aimdlab.scoring.injection import quality_problem
+from aimdlab.scoring.pulses import REST_FRACTION, PulseTrain
+
+_OFFSET_FRACTION = 0.2
+_SIGNAL_FRACTION = 0.05
+"""Parts of full scale that a level, and anything that changes, may reach."""
+_GUARD = 4
+_WHERE = "injection monitor (baseline)"
+
+
+def silence_problem(capture: Capture, train: PulseTrain, pulse_amplitude_v: float, pulse_width_s: float) -> str:
+    """Why the injection monitor does not show silence, or "".
+
+    A clipped or missing sample proves nothing. The mean may be up to 20 % of the capture's full scale (and of a quarter
+    of the device's pulse amplitude at most); anything that changes, up to 5 % of full scale. While the device paces it
+    drives the network itself: within its pulses and twice their width after them, a quarter of their amplitude is
+    allowed.
+
+    Not seen: a signal below 5 % of full scale, a constant level below 20 %, and what hides within the device's pulses
+    for the whole baseline. The range therefore decides how much is seen: full scale should be at most twenty times the
+    smallest amplitude that will be injected.
+    """
+    trace = trace_of(capture)
+    problem = quality_problem(trace.clipped, trace.holes, _WHERE)
+    if problem:
+        return problem
+    paced = _paced(trace, train, pulse_width_s)
+    if bool(paced.all()):
+        return f"{_WHERE}: pulses of the device leave no moment at which silence could be seen"
+    ends_v = [abs(code * capture.scale + capture.offset) for code in (capture.code_min, capture.code_max)]
+    full_scale_v = min(ends_v)
+    quiet = trace.codes[~paced]
+    mean = int(quiet.sum(dtype=np.int64)) / quiet.size
+    level_v = abs(mean - trace.zero_code) * trace.scale
+    signal_v = float(np.max(np.abs(quiet - mean))) * trace.scale
+    peak_v = float(np.max(np.abs(trace.codes - trace.zero_code))) * trace.scale
+    most_v = REST_FRACTION * pulse_amplitude_v
+    for what, found_v, allowed_v in (
+        ("constantly", level_v, min(_OFFSET_FRACTION * full_scale_v, most_v)),
+        ("changing", signal_v, min(_SIGNAL_FRACTION * full_scale_v, most_v)),
+        ("while the device paces", peak_v, most_v),
+    ):
+        if not found_v <= allowed_v:
+            return (
+                f"{_WHERE}: {found_v:.3g} V {what}, where nothing should be injected (allowed {allowed_v:.3g} V); "
+                "is the generator's output off?"
+            )
+    return ""
+
+
+def _paced(trace: Trace, train: PulseTrain, pulse_width_s: float) -> BoolArray:
+    """True within the device's pulses and twice their width after them."""
+    dt = trace.capture.dt_s
+    widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, pulse_width_s)
+    begin = np.floor((train.times_s - trace.capture.t0_s) / dt).astype(np.int64) - _GUARD
+    end = np.ceil((train.times_s + 3 * widths_s - trace.capture.t0_s) / dt).astype(np.int64) + _GUARD
+    change = np.zeros(trace.n + 1, dtype=np.int32)
+    np.add.at(change, np.clip(begin, 0, trace.n), 1)
+    np.add.at(change, np.clip(end, 0, trace.n), -1)
+    paced: BoolArray = np.cumsum(change[:-1]) > 0
+    return paced

@@ -1,0 +1,37 @@
+"""Where a run shows how far it is; the command line implements it, a run without anybody watching uses Silent."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from aimdlab.procedures.protocol import Step
+from aimdlab.scoring.results import Score
+
+
+class Progress(Protocol):
+    """Is told of every turn of a run."""
+
+    def step_started(self, step: Step, attempt: int) -> None:
+        """An attempt at ``step`` begins."""
+        ...
+
+    def phase(self, step: Step, name: str) -> None:
+        """The attempt enters a part of the step: "prepare", "verify", "expose", "score"."""
+        ...
+
+    def attempt_done(self, step: Step, attempt: int, score: Score) -> None:
+        """The attempt is committed."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def step_started(self, step: Step, attempt: int) -> None:
+        """Nothing."""
+
+    def phase(self, step: Step, name: str) -> None:
+        """Nothing."""
+
+    def attempt_done(self, step: Step, attempt: int, score: Score) -> None:
+        """Nothing."""

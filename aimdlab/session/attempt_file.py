@@ -1,0 +1,95 @@
+"""One attempt in an HDF5 group: its canonical record, the codes of its captures, its readings."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.session import canonical, hdf5
+from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, parse_record
+from aimdlab.session.model import Attempt
+
+
+def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord) -> None:
+    """Write an attempt and its record into an empty group, as ``docs/session-format.md`` says."""
+    group.attrs["format"] = "aimdlab-attempt"
+    hdf5.write_text(group, "record", record.text).attrs["sha256"] = record.sha256
+    codes = group.create_group("codes")
+    for position, capture in enumerate(attempt.captures):
+        hdf5.write_codes(codes, f"{position:04d}", canonical.little_endian(capture.codes))
+    readings = group.create_group("readings")
+    for position, reading in enumerate(attempt.readings):
+        readings[f"{position:04d}"] = np.stack([reading.t_s, reading.values])
+
+
+def read_record(group: h5py.Group, where: str) -> StoredRecord:
+    """The record in a group, checked against its own hash; ``where`` names it in a message if it cannot itself."""
+    try:
+        text = hdf5.read_text(group, "record")
+        stored = str(group["record"].attrs.get("sha256"))
+    except hdf5.DAMAGE as error:
+        raise RecordAlteredError(f"{where} does not hold the record of an attempt: {error}") from error
+    return check_record(text, stored, where)
+
+
+def check_record(text: str, stored_sha256: str, where: str) -> StoredRecord:
+    """A record, if its text has the hash that was stored with it; RecordAlteredError naming it if not."""
+    try:
+        record = parse_record(text)
+    except ValueError as error:
+        raise RecordAlteredError(f"{where} was altered: {error}") from error
+    if record.sha256 != stored_sha256:
+        raise RecordAlteredError(
+            f"{record.name} was altered ({where}): its record does not have the hash stored with it"
+        )
+    return record
+
+
+def read_attempt(group: h5py.Group, where: str) -> Attempt:
+    """The attempt in a group; codes are read, and checked, when they are first asked for, while the file is open."""
+    record = read_record(group, where)
+    return attempt_from_record(
+        record,
+        [partial(read_codes, group, position, record.name) for position in range(len(record.attempt["captures"]))],
+        [partial(read_reading, group, position, record.name) for position in range(len(record.attempt["readings"]))],
+    )
+
+
+def read_codes(group: h5py.Group, position: int, name: str) -> NDArray[Any]:
+    """The codes of a capture, shape (n,)."""
+    return _read_array(codes_dataset(group, position, name), name)
+
+
+def codes_dataset(group: h5py.Group, position: int, name: str) -> h5py.Dataset:
+    """The dataset of a capture's codes; RecordAlteredError if it is not there."""
+    return _dataset(group, f"codes/{position:04d}", name)
+
+
+def read_reading(group: h5py.Group, position: int, name: str) -> NDArray[Any]:
+    """Times and values of a reading, shape (2, n)."""
+    return _read_array(_dataset(group, f"readings/{position:04d}", name), name)
+
+
+def _dataset(group: h5py.Group, path: str, name: str) -> h5py.Dataset:
+    try:
+        dataset = group.get(path)
+    except hdf5.DAMAGE as error:
+        raise RecordAlteredError(f"{name} was altered: {path} cannot be read: {error}") from error
+    if not isinstance(dataset, h5py.Dataset):
+        raise RecordAlteredError(f"{name} was altered: {path} was removed from {group.file.filename}")
+    return dataset
+
+
+def _read_array(dataset: h5py.Dataset, name: str) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = dataset[()]
+    except hdf5.DAMAGE as error:  # a compressed chunk that cannot be unpacked was changed, or the medium is failing
+        raise RecordAlteredError(f"{name} was altered: {dataset.name} cannot be read: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise RecordError(f"{name}: {dataset.name} is not an array")
+    return array

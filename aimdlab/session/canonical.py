@@ -1,0 +1,114 @@
+"""The canonical encoding: one record, one text, one hash, on every computer and in every language.
+
+JSON in UTF-8 with keys sorted by code point, no spaces, and numbers written the shortest way that reads back as the
+same binary64. What JSON lacks: ``{"$float":"nan"}`` (``"inf"``, ``"-inf"``) for floats without a numeral, and
+``{"dtype","shape","sha256"}`` for an array, the hash being that of its little-endian bytes in C order. A key of the
+data that begins with ``$`` gets another ``$`` in front. Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Encodable: TypeAlias = "str | int | float | bool | NDArray[Any] | Sequence[Encodable] | Mapping[str, Encodable] | None"
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+
+NO_HASH = "0" * 64
+"""Stands for "the record before" where there is none."""
+
+
+def sha256(data: bytes | str) -> str:
+    """SHA-256 of bytes, or of a text in UTF-8, in lower-case hexadecimal."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def little_endian(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in C order with little-endian elements; the same array if it is so already."""
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).reshape(array.shape)
+
+
+def array_sha256(array: NDArray[Any]) -> str:
+    """SHA-256 of an array's little-endian bytes in C order."""
+    # A view as plain bytes: hashlib refuses buffers of empty shape.
+    return hashlib.sha256(little_endian(array).reshape(-1).view(np.uint8).data).hexdigest()
+
+
+def describe_array(array: NDArray[Any]) -> dict[str, Json]:
+    """What a record says of an array: ``{"dtype": "<i2", "shape": [n], "sha256": ...}``."""
+    stored = little_endian(array)
+    return {"dtype": stored.dtype.str, "shape": list(stored.shape), "sha256": array_sha256(stored)}
+
+
+def encode(value: object) -> str:
+    """The canonical text of a value (:data:`Encodable`, or a dataclass of such values).
+
+    Raises TypeError for anything else: a record never holds what it cannot give back.
+    """
+    return json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def decode(text: str) -> Json:
+    """The value of a canonical text; arrays stay descriptions, tuples are lists. ValueError if it is no JSON."""
+    value: Json = json.loads(text, object_hook=_decode_object)
+    return value
+
+
+def decode_object(text: str) -> dict[str, Any]:
+    """The value of a canonical text that must be an object; ValueError otherwise."""
+    value = decode(text)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - to the reader it is bad text, not a bad type
+    return value
+
+
+def to_json(value: object) -> Json:  # noqa: PLR0911 - one case per type
+    """A value as the plain JSON value that stands for it."""
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _unicode(str.__str__(value))
+        case int():
+            return int(value)
+        case float():
+            return float(value) if math.isfinite(value) else {"$float": repr(float(value))}
+        case np.ndarray():
+            return describe_array(value)
+        case np.generic():
+            return to_json(value.item())
+        case Mapping():
+            return {_encode_key(key): to_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [to_json(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    raise TypeError(f"a record cannot hold {type(value).__name__!r}: {value!r}")
+
+
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+    return text
+
+
+def _encode_key(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"a record's keys are texts, not {key!r}")
+    text = _unicode(str.__str__(key))
+    return "$" + text if text.startswith("$") else text
+
+
+def _decode_object(pairs: dict[str, Any]) -> Json:
+    if pairs.keys() == {"$float"}:
+        return float(pairs["$float"])
+    return {key[1:] if key.startswith("$") else key: item for key, item in pairs.items()}

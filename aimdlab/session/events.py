@@ -1,0 +1,243 @@
+"""The session's event log: one canonical JSON object per line, each chained to the one before.
+
+Everything that happens in a run is reported here, by any thread. A line goes to the operating system at once, so that
+it survives the death of the run; a power cut can cost the lines since the last durable one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aimdlab import _platform
+from aimdlab.errors import AimdlabError, RecordAlteredError, RecordError
+from aimdlab.session import canonical
+from aimdlab.session.canonical import Encodable
+from aimdlab.session.chain import check_links
+from aimdlab.session.header import utc_now
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the log.
+
+    Attributes:
+        n: position, from 0.
+        utc: the PC's wall clock, ISO 8601 with microseconds and "Z".
+        monotonic_s: the PC's monotonic clock.
+        bench_s: the bench clock, real or virtual; None where there was none yet.
+        source: the module or instrument that reports.
+        kind: what sort of event, dotted ("attempt.committed", "safety.outputs_off").
+        message: a sentence for the technician.
+        data: whatever else belongs to it.
+        previous, sha256: the chain.
+    """
+
+    n: int
+    utc: str
+    monotonic_s: float
+    bench_s: float | None
+    source: str
+    kind: str
+    message: str
+    data: dict[str, Any]
+    previous: str
+    sha256: str
+
+    @property
+    def index(self) -> int:
+        """Position in the chain."""
+        return self.n
+
+    @property
+    def name(self) -> str:
+        """For messages: "event 17 (attempt.committed)"."""
+        return f"event {self.n} ({self.kind})"
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where the log ends: number of events, hash of the last one, bytes. Replaced as a whole, so never half true."""
+
+    n: int
+    previous: str
+    size: int
+
+
+class EventLog:
+    """An event log open for appending; ``record`` may be called from any thread.
+
+    A last line that a crash cut short is set aside into a file beside the log (``events.torn-<n>``) and reported as an
+    event.
+
+    Args:
+        path: the file; made if it is not there.
+        anchor: what the first event names as its ``previous``, the hash of the session's header.
+        bench_clock: gives the bench time in seconds.
+
+    Raises RecordAlteredError if the log is there and its chain is broken.
+    """
+
+    def __init__(
+        self, path: Path, *, anchor: str = canonical.NO_HASH, bench_clock: Callable[[], float] | None = None
+    ) -> None:
+        self.path = path
+        self.bench_clock = bench_clock
+        self._lock = threading.Lock()
+        n, previous = 0, anchor
+        content = path.read_bytes() if path.exists() else b""
+        whole = _whole_bytes(content)
+        for event in check_event_lines(_lines(content[:whole]), anchor):
+            n, previous = event.n + 1, event.sha256
+        torn = content[whole:]
+        if torn:
+            aside = path.with_name(f"{path.stem}.torn-{n}")
+            _platform.write_durably(aside, torn, temporary=aside.with_name(aside.name + ".tmp"))
+        # Unbuffered: one event, one write, nothing left in this process when it dies.
+        self._file = path.open("ab", buffering=0)
+        self._end = _End(n, previous, whole)
+        if torn:
+            self._file.truncate(whole)
+            self.record(
+                "log.torn",
+                f"the log ended in the middle of an event; its {len(torn)} bytes were set aside in {aside.name}",
+                source="session",
+                durable=True,
+                text=torn.decode(errors="replace"),
+            )
+
+    @property
+    def count(self) -> int:
+        """Number of events so far."""
+        return self._end.n
+
+    @property
+    def last_sha256(self) -> str:
+        """Hash of the last event, or the anchor."""
+        return self._end.previous
+
+    def record(self, kind: str, message: str, *, source: str, durable: bool = False, **data: Encodable) -> None:
+        """Append one event; with ``durable`` it is on the medium when this returns (safety, commits).
+
+        Raises RecordError if it cannot be written; the log then stays as it was before.
+        """
+        bench_s = self._bench_s()
+        with self._lock:
+            if self._file.closed:
+                raise RecordError(f"{self.path}: the event log is closed")
+            self._find_end()
+            fields: dict[str, Any] = {
+                "n": self._end.n,
+                "utc": utc_now(),
+                "monotonic_s": time.monotonic(),
+                "bench_s": bench_s,
+                "source": source,
+                "kind": kind,
+                "message": message,
+                "data": data,
+                "previous": self._end.previous,
+            }
+            digest = canonical.sha256(canonical.encode(fields))
+            line = (canonical.encode({**fields, "sha256": digest}) + "\n").encode()
+            self._append(line, durable=durable)
+            self._end = _End(self._end.n + 1, digest, self._end.size + len(line))
+
+    def sync(self) -> None:
+        """Bring every event so far to the medium."""
+        with self._lock:
+            _platform.fsync_file(self._file)
+
+    def close(self) -> None:
+        """Bring everything to the medium and close the file; closing twice does nothing."""
+        with self._lock:
+            if not self._file.closed:
+                _platform.fsync_file(self._file)
+                self._file.close()
+
+    def _bench_s(self) -> float | None:
+        if self.bench_clock is None:
+            return None
+        try:
+            return self.bench_clock()
+        except AimdlabError:
+            return None  # the clock of a bench that died; that it died is what has to be written down
+
+    def _find_end(self) -> None:
+        """Count a line that an interrupt (Ctrl-C) left written but not counted; cut off one that it left half."""
+        if os.fstat(self._file.fileno()).st_size == self._end.size:
+            return
+        with self.path.open("rb") as log:
+            log.seek(self._end.size)
+            tail = log.read()
+        whole = _whole_bytes(tail)
+        for line in _lines(tail[:whole]):
+            event = parse_event(line, self._end.n)
+            if (event.n, event.previous) != (self._end.n, self._end.previous):
+                raise RecordAlteredError(f"{event.name} was added to {self.path} by another program")
+            self._end = _End(event.n + 1, event.sha256, self._end.size + len(line.encode()) + 1)
+        if len(tail) > whole:
+            self._file.truncate(self._end.size)
+
+    def _append(self, line: bytes, *, durable: bool) -> None:
+        try:
+            rest = memoryview(line)
+            while rest:  # a write may take a part; a full disk then refuses the next one
+                rest = rest[self._file.write(rest) :]
+            if durable:
+                _platform.fsync_file(self._file)
+        except OSError as error:
+            self._file.truncate(self._end.size)  # half a line must not stand before the next one
+            raise RecordError(f"{self.path}: an event cannot be written: {error}") from error
+
+
+def read_events(path: Path, anchor: str) -> Iterator[Event]:
+    """The events of a log, each checked against the chain; a line still being written is left out.
+
+    Raises RecordAlteredError naming the first event altered, removed, added or moved.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    return check_event_lines(_lines(content[: _whole_bytes(content)]), anchor)
+
+
+def check_event_lines(lines: Iterable[str], anchor: str) -> Iterator[Event]:
+    """The events of canonical lines, each checked against its own hash and the chain."""
+    events = (parse_event(line, position) for position, line in enumerate(lines))
+    return check_links(events, anchor=anchor, anchor_name="the session's header", kind="event")
+
+
+def parse_event(line: str, position: int) -> Event:
+    """The event of a canonical line without its newline; RecordAlteredError if it is not what was written."""
+    try:
+        plain = json.loads(line)
+        stored = plain.pop("sha256")
+        event = Event(**canonical.decode_object(line))
+        # The values are hashed as JSON spells them; a line that spells them in another way is not canonical.
+        digest = canonical.sha256(_spell(plain))
+        canonically_spelled = _spell({**plain, "sha256": stored}) == line
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise RecordAlteredError(f"event {position} of the log was altered: {error}") from error
+    if not canonically_spelled or stored != digest:
+        raise RecordAlteredError(f"{event.name} was altered: it does not have the hash it was written with")
+    return event
+
+
+def _spell(plain: dict[str, Any]) -> str:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _whole_bytes(content: bytes) -> int:
+    """Length of the part that ends with a whole line. NUL bytes stand where a power cut lost what was being written."""
+    end = content.find(b"\0")
+    return content.rfind(b"\n", 0, len(content) if end < 0 else end) + 1
+
+
+def _lines(content: bytes) -> list[str]:
+    # Split at newlines only: str.splitlines would split inside a message at U+2028 and others.
+    # Bytes that are no UTF-8 become lone surrogates, which no canonical line can hold, so that they are found altered.
+    return [line.decode(errors="surrogateescape") for line in content.split(b"\n")[:-1]]

@@ -1,0 +1,121 @@
+"""A session while it is a folder: what lies where, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.session import attempt_file, hdf5
+from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, capture_shapes
+from aimdlab.session.base import ChainEnd, Session
+from aimdlab.session.events import Event, read_events
+from aimdlab.session.header_file import read_header
+from aimdlab.session.model import Attempt
+
+HEADER_FILE = "session.h5"
+EVENTS_FILE = "events.jsonl"
+ATTEMPTS_FOLDER = "attempts"
+TEMPORARY_SUFFIX = ".tmp"
+
+
+def attempt_file_name(step: int, number: int) -> str:
+    """The name of an attempt's file: "000003-01.h5"."""
+    return f"{step:06d}-{number:02d}.h5"
+
+
+def sealed_path(folder: Path) -> Path:
+    """The sealed file of a session folder: the folder's name with ``.h5`` appended."""
+    return folder.with_name(folder.name + ".h5")
+
+
+@dataclass(frozen=True)
+class AttemptEntry:
+    """Where an attempt lies, and the (channel, kind, samples, dtype) of its captures."""
+
+    path: Path
+    sha256: str
+    shapes: tuple[tuple[str, str, int, str], ...]
+
+
+class FolderSession(Session):
+    """A session folder, read as it is now; a run may be writing to it.
+
+    Raises RecordError if there is no session, RecordAlteredError if its header is not what was written.
+    """
+
+    _may_be_unreported = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / HEADER_FILE).is_file():
+            raise RecordError(f"{path} holds no session: there is no {HEADER_FILE} in it")
+        with hdf5.open_file(path / HEADER_FILE) as file:
+            self.header, self.header_sha256 = read_header(file, str(path / HEADER_FILE))
+
+    @cached_property
+    def entries(self) -> list[AttemptEntry]:
+        """The attempts in the order of commit, as found when this is first asked for."""
+        found = []
+        for path in sorted((self.path / ATTEMPTS_FOLDER).glob("*.h5")):
+            record = read_attempt_record(path)
+            if path.name != attempt_file_name(record.step, record.number):
+                raise RecordAlteredError(f"{record.name} was moved: it lies in {path}")
+            found.append((record.index, AttemptEntry(path, record.sha256, tuple(capture_shapes(record)))))
+        return [entry for _, entry in sorted(found, key=lambda item: item[0])]
+
+    def records(self) -> Iterator[StoredRecord]:
+        """See :class:`Session`."""
+        for entry in self.entries:
+            yield read_attempt_record(entry.path)
+
+    def load(self, record: StoredRecord) -> Attempt:
+        """See :class:`Session`; a file is open only while an array is read from it."""
+        path = self.path / ATTEMPTS_FOLDER / attempt_file_name(record.step, record.number)
+        return attempt_from_record(
+            record,
+            [partial(_read_codes, path, position, record.name) for position in range(len(record.attempt["captures"]))],
+            [
+                partial(_read_reading, path, position, record.name)
+                for position in range(len(record.attempt["readings"]))
+            ],
+        )
+
+    def events(self) -> Iterator[Event]:
+        """See :class:`Session`."""
+        return read_events(self.path / EVENTS_FILE, self.header_sha256)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def _check_head(self) -> None:
+        """The header was checked when it was read."""
+
+    def _check_tail(self, ends: dict[str, ChainEnd]) -> None:
+        """Nothing else is in a folder."""
+
+
+def read_attempt_record(path: Path) -> StoredRecord:
+    """The record in an attempt's file, checked against its own hash."""
+    try:
+        with hdf5.open_file(path) as file:
+            return attempt_file.read_record(file, str(path))
+    except RecordAlteredError:
+        raise
+    except RecordError as error:  # it was whole when it got its name
+        raise RecordAlteredError(f"the attempt in {path} was altered: {error}") from error
+
+
+def _read_codes(path: Path, position: int, name: str) -> NDArray[Any]:
+    with hdf5.open_file(path) as file:
+        return attempt_file.read_codes(file, position, name)
+
+
+def _read_reading(path: Path, position: int, name: str) -> NDArray[Any]:
+    with hdf5.open_file(path) as file:
+        return attempt_file.read_reading(file, position, name)

@@ -1,0 +1,182 @@
+"""The few things a session does with HDF5, with types; h5py itself has none.
+
+Files are written in the format of HDF5 1.8 (``libver`` "v108"), which every HDF5 tool opens: it is the oldest whose
+object headers carry checksums, so that a changed byte is an error and not a crash. Codes carry checksums for the same
+reason: the decompressor does not survive every wrong byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.errors import RecordError
+
+_LIBVER = ("v108", "v108")
+_SLAB_BYTES = 8 << 20
+_COLUMN_BLOCK = 1 << 17
+
+
+DAMAGE = (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+"""What h5py raises for a file with changed bytes: HDF5's own errors, and those of meeting another kind of object."""
+
+
+def build_image(build: Callable[[h5py.Group], None]) -> bytes:
+    """The bytes of a whole HDF5 file made in memory, for small files that are written in one go."""
+    with h5py.File("image", "w", driver="core", backing_store=False, libver=_LIBVER) as file:
+        build(file)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def create_file(path: Path) -> h5py.File:
+    """A new HDF5 file; OSError if it exists or cannot be made."""
+    return h5py.File(path, "x", libver=_LIBVER)
+
+
+def open_file(path: Path) -> h5py.File:
+    """An HDF5 file for reading; RecordError if it is none."""
+    try:
+        # No lock: reading must work on read-only media and network shares, and files of a session are never rewritten.
+        return h5py.File(path, "r", locking=False)
+    except DAMAGE as error:
+        raise RecordError(f"{path} cannot be read as HDF5: {error}") from error
+
+
+def write_text(group: h5py.Group, name: str, text: str) -> h5py.Dataset:
+    """One text as a scalar dataset of variable length, UTF-8. ValueError for a text with a NUL, which HDF5 cuts."""
+    if "\0" in text:
+        raise ValueError(f"{name} holds a NUL character, which HDF5 text cannot carry")
+    return group.create_dataset(name, data=text, dtype=h5py.string_dtype())
+
+
+def create_text(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A scalar text dataset whose text is written later."""
+    return group.create_dataset(name, shape=(), dtype=h5py.string_dtype())
+
+
+def read_text(group: h5py.Group, name: str) -> str:
+    """The text of a scalar dataset; ValueError if there is none."""
+    dataset = group.get(name)
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape != () or h5py.check_string_dtype(dataset.dtype) is None:
+        raise ValueError(f"no text {name!r}")
+    value: bytes = dataset[()]
+    return value.decode()
+
+
+def create_texts(group: h5py.Group, name: str, count: int) -> h5py.Dataset:
+    """An empty column of ``count`` texts of variable length, UTF-8."""
+    return group.create_dataset(name, shape=(count,), dtype=h5py.string_dtype())
+
+
+def read_texts(dataset: h5py.Dataset, slab: int = 512) -> Iterator[str]:
+    """The texts of a column, a slab at a time; ValueError if it is none."""
+    if dataset.ndim != 1 or h5py.check_string_dtype(dataset.dtype) is None:
+        raise ValueError(f"{dataset.name} is no column of texts")
+    for start in range(0, len(dataset), slab):
+        for value in dataset[start : start + slab]:
+            yield value.decode()
+
+
+def write_codes(group: h5py.Group, name: str, codes: NDArray[Any]) -> h5py.Dataset:
+    """A capture's codes, shape (n,), compressed without loss in one chunk, so that sealing can copy it verbatim."""
+    if codes.shape[0] == 0:
+        return group.create_dataset(name, data=codes)
+    return group.create_dataset(
+        name, data=codes, chunks=codes.shape, fletcher32=True, **hdf5plugin.Bitshuffle(cname="lz4")
+    )
+
+
+def create_code_rows(group: h5py.Group, name: str, rows: int, n: int, dtype: np.dtype[Any]) -> h5py.Dataset:
+    """An empty dataset for the codes of ``rows`` captures of ``n`` samples, one chunk per row."""
+    if n == 0:
+        return group.create_dataset(name, shape=(rows, 0), dtype=dtype)
+    compression = hdf5plugin.Bitshuffle(cname="lz4")
+    return group.create_dataset(name, shape=(rows, n), dtype=dtype, chunks=(1, n), fletcher32=True, **compression)
+
+
+def copy_codes(source: h5py.Dataset, target: h5py.Dataset, row: int) -> None:
+    """Put the compressed chunk of one capture into its row, byte for byte."""
+    if source.shape[0] == 0:
+        return
+    if source.chunks != source.shape or source.dtype != target.dtype or source.shape != target.shape[1:]:
+        raise RecordError(f"{source.file.filename}: {source.name} is not stored as one chunk of the expected kind")
+    if _filters(source) != _filters(target):  # written by another version of the filter: decode and encode again
+        target[row] = source[:]
+        return
+    mask, chunk = source.id.read_direct_chunk((0,))
+    target.id.write_direct_chunk((row, 0), chunk, mask)
+
+
+def _filters(dataset: h5py.Dataset) -> list[Any]:
+    creation = dataset.id.get_create_plist()
+    # The third value of a filter is its settings; the fourth, its name, says nothing of the bytes.
+    return [creation.get_filter(index)[:3] for index in range(creation.get_nfilters())]
+
+
+def write_table(
+    group: h5py.Group, name: str, rows: list[tuple[Any, ...]], columns: Mapping[str, str | type]
+) -> h5py.Dataset:
+    """A compound table. ``columns``: numpy type by name, ``str`` for text of fixed width (UTF-8, as wide as needed)."""
+    texts = {index for index, kind in enumerate(columns.values()) if kind is str}
+    plain = [
+        tuple(without_nul(cell).encode() if index in texts else cell for index, cell in enumerate(row)) for row in rows
+    ]
+    types: list[tuple[str, Any]] = []
+    for index, (column, kind) in enumerate(columns.items()):
+        if kind is str:
+            width = max((len(row[index]) for row in plain), default=1)
+            types.append((column, h5py.string_dtype("utf-8", max(width, 1))))
+        else:
+            types.append((column, np.dtype(kind)))
+    table = np.array(plain, dtype=types)
+    return write_array(group, name, table)
+
+
+def write_array(group: h5py.Group, name: str, array: NDArray[Any]) -> h5py.Dataset:
+    """An array, compressed with gzip where that is worth it, so that tables open without any plugin."""
+    if array.nbytes < 4096 or array.ndim == 0:
+        return group.create_dataset(name, data=array)
+    return group.create_dataset(name, data=array, chunks=True, compression="gzip", compression_opts=1, shuffle=True)
+
+
+def create_column(group: h5py.Group, name: str, n: int) -> h5py.Dataset:
+    """An empty float column of ``n`` > 0 values, compressed, to be filled block by block (:func:`blocks`)."""
+    return group.create_dataset(
+        name,
+        shape=(n,),
+        dtype="<f8",
+        chunks=(min(n, _COLUMN_BLOCK),),
+        compression="gzip",
+        compression_opts=1,
+        shuffle=True,
+    )
+
+
+def blocks(n: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of the blocks of a column, aligned with its chunks."""
+    for start in range(0, n, _COLUMN_BLOCK):
+        yield start, min(start + _COLUMN_BLOCK, n)
+
+
+def slabs(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
+    """A dataset's content along its first axis, at most about 8 MB at a time."""
+    if dataset.ndim == 0:
+        yield np.asarray(dataset[()])
+        return
+    row_bytes = max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])))
+    step = max(1, _SLAB_BYTES // row_bytes)
+    for start in range(0, dataset.shape[0], step):
+        yield dataset[start : start + step]
+
+
+def without_nul(text: str) -> str:
+    """A text as a view of it can carry it: HDF5 ends a text at a NUL, which becomes U+FFFD."""
+    return text.replace("\0", "\ufffd")

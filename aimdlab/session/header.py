@@ -1,0 +1,146 @@
+"""What is known of a session before its first step: plan, configuration, instruments, software, host, operator."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import h5py
+
+import aimdlab
+from aimdlab import _platform
+from aimdlab.session import canonical
+from aimdlab.session.canonical import Encodable
+
+FORMAT_VERSION = 1
+
+_LIBRARIES = ("h5py", "hdf5plugin", "numpy", "pydantic", "pint", "pyserial", "pyvisa", "pyvisa-py", "PyYAML")
+
+
+@dataclass(frozen=True)
+class SessionHeader:
+    """The head of the record; :func:`new_header` fills in what the computer knows.
+
+    Attributes:
+        title: the campaign's name.
+        tests: one mapping per test: name, edition, clause, method, and how many sequences of the clause it covers.
+        plan: one mapping per step, in order; ``step_id`` is required, ``kind`` and ``parameters`` are usual, and
+            ``omitted`` holds the rationale of a step that is left out.
+        configuration: every configuration file verbatim, by its name relative to the campaign.
+        equipment: one mapping per instrument: role, model, serial number, calibration.
+        operator: who runs it.
+        bench_clock: "real" or "virtual".
+        software: version by name; "aimdlab" is there.
+        host: the computer.
+        created_utc: ISO 8601 with microseconds and "Z".
+        session_id: a UUID.
+        format_version: version of ``docs/session-format.md``.
+    """
+
+    title: str
+    tests: tuple[Mapping[str, Encodable], ...]
+    plan: tuple[Mapping[str, Encodable], ...]
+    configuration: Mapping[str, str]
+    equipment: tuple[Mapping[str, Encodable], ...]
+    operator: str
+    bench_clock: str
+    software: Mapping[str, str]
+    host: Mapping[str, str]
+    created_utc: str
+    session_id: str
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that cannot be reported on."""
+        for index, step in enumerate(self.plan):
+            if not isinstance(step.get("step_id"), str):
+                raise ValueError(f"step {index} of the plan has no step_id")  # noqa: TRY004 - a bad value
+            if step.get("omitted") == "":
+                raise ValueError(f"step {index} of the plan is omitted without a rationale")
+
+    def step_id(self, step: int) -> str:
+        """The stable name of a step, by its index in the plan; IndexError if there is none."""
+        if step < 0:
+            raise IndexError(step)
+        return str(self.plan[step]["step_id"])
+
+
+def new_header(
+    *,
+    title: str,
+    plan: tuple[Mapping[str, Encodable], ...],
+    configuration: Mapping[str, str],
+    tests: tuple[Mapping[str, Encodable], ...] = (),
+    equipment: tuple[Mapping[str, Encodable], ...] = (),
+    operator: str = "",
+    bench_clock: str = "real",
+) -> SessionHeader:
+    """A header with identity, time, software and host filled in."""
+    return SessionHeader(
+        title=title,
+        tests=tests,
+        plan=plan,
+        configuration=configuration,
+        equipment=equipment,
+        operator=operator,
+        bench_clock=bench_clock,
+        software=software_versions(),
+        host=_platform.describe_host(),
+        created_utc=utc_now(),
+        session_id=str(uuid.uuid4()),
+    )
+
+
+def utc_now() -> str:
+    """The PC's wall clock, ISO 8601 with microseconds and "Z"."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of everything whose arithmetic or bytes end up in the record."""
+    versions = {"aimdlab": aimdlab.__version__, "Python": platform.python_version(), "HDF5": h5py.version.hdf5_version}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def header_record(header: SessionHeader) -> str:
+    """The header's canonical text; the configuration's texts are in it by their SHA-256."""
+    record: dict[str, object] = {name: getattr(header, name) for name in _fields() if name != "configuration"}
+    record["configuration"] = {name: canonical.sha256(text) for name, text in header.configuration.items()}
+    return canonical.encode(record)
+
+
+def header_from_record(text: str, configuration: Mapping[str, str]) -> SessionHeader:
+    """The header back from its canonical text and the configuration's texts; ValueError if it is none."""
+    record: dict[str, Any] = canonical.decode_object(text)
+    missing = set(_fields()) - record.keys()
+    if missing:
+        raise ValueError(f"the header lacks {', '.join(sorted(missing))}")
+    return SessionHeader(
+        **{name: record[name] for name in _fields() if name not in ("tests", "plan", "equipment", "configuration")},
+        tests=tuple(record["tests"]),
+        plan=tuple(record["plan"]),
+        equipment=tuple(record["equipment"]),
+        configuration=dict(configuration),
+    )
+
+
+def configuration_hashes(text: str) -> dict[str, str]:
+    """SHA-256 of each configuration file by name, from the header's canonical text."""
+    hashes = canonical.decode_object(text).get("configuration")
+    if not isinstance(hashes, dict):
+        raise ValueError("the header lists no configuration")  # noqa: TRY004 - bad text, not a bad type
+    return {name: str(value) for name, value in hashes.items()}
+
+
+def _fields() -> tuple[str, ...]:
+    return tuple(SessionHeader.__dataclass_fields__)

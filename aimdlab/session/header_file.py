@@ -1,0 +1,68 @@
+"""The session's header in an HDF5 group: its canonical record and the configuration files verbatim."""
+
+from __future__ import annotations
+
+import h5py
+
+from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.session import canonical, hdf5
+from aimdlab.session.header import (
+    FORMAT_VERSION,
+    SessionHeader,
+    configuration_hashes,
+    header_from_record,
+    header_record,
+)
+
+
+def write_header(group: h5py.Group, header: SessionHeader) -> str:
+    """Write ``header`` (canonical text) and ``configuration`` (one NXnote per file) into a group; returns the hash."""
+    text = header_record(header)
+    digest = canonical.sha256(text)
+    hdf5.write_text(group, "header", text).attrs["sha256"] = digest
+    notes = group.create_group("configuration")
+    notes.attrs["NX_class"] = "NXcollection"
+    for position, (name, content) in enumerate(header.configuration.items()):
+        note = notes.create_group(f"{position:04d}")
+        note.attrs["NX_class"] = "NXnote"
+        hdf5.write_text(note, "file_name", name)
+        try:
+            hdf5.write_text(note, "data", content).attrs["sha256"] = canonical.sha256(content)
+        except ValueError as error:
+            raise RecordError(f"the configuration file {name} cannot be recorded: {error}") from error
+    return digest
+
+
+def read_header(group: h5py.Group, where: str) -> tuple[SessionHeader, str]:
+    """The header in a group and its hash; RecordAlteredError if it or a configuration file is not what was written."""
+    try:
+        text = hdf5.read_text(group, "header")
+        stored = str(group["header"].attrs.get("sha256"))
+        digest = canonical.sha256(text)
+        if digest != stored:
+            raise RecordAlteredError(f"{where}: the session's header was altered: its hash is another one")
+        configuration = _read_configuration(group, where, configuration_hashes(text))
+        header = header_from_record(text, configuration)
+    except hdf5.DAMAGE as error:
+        raise RecordAlteredError(f"{where}: the session's header was altered or is none: {error}") from error
+    if header.format_version > FORMAT_VERSION:
+        raise RecordError(
+            f"{where} has format version {header.format_version}, newer than this aimdlab can read ({FORMAT_VERSION})."
+        )
+    return header, digest
+
+
+def _read_configuration(group: h5py.Group, where: str, hashes: dict[str, str]) -> dict[str, str]:
+    notes = group["configuration"]
+    texts = {}
+    for key in notes:
+        name = hdf5.read_text(notes[key], "file_name")
+        texts[name] = hdf5.read_text(notes[key], "data")
+        if name not in hashes:
+            raise RecordAlteredError(f"{where}: the configuration file {name} was added")
+        if canonical.sha256(texts[name]) != hashes[name]:
+            raise RecordAlteredError(f"{where}: the configuration file {name} was altered")
+    for name in hashes:
+        if name not in texts:
+            raise RecordAlteredError(f"{where}: the configuration file {name} was removed")
+    return texts

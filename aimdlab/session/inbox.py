@@ -1,0 +1,142 @@
+"""The command inbox: every wish of a person arrives as one file in the session folder, whoever sends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from aimdlab import _platform
+from aimdlab.errors import ConfigurationError, RecordError
+from aimdlab.session import canonical
+from aimdlab.session.events import EventLog
+from aimdlab.session.header import utc_now
+
+FOLDER = "inbox"
+Word = Literal["pause", "continue", "stop", "abort", "note", "answer"]
+WORDS: tuple[Word, ...] = get_args(Word)
+
+_LARGEST_BYTES = 64 << 10
+_lock = threading.Lock()
+_last_ns = 0
+
+
+@dataclass(frozen=True)
+class Command:
+    """A person's wish.
+
+    Attributes:
+        word: pause, continue, stop, abort, note or answer.
+        text: the note or the answer.
+        sender: who or what sent it ("terminal", "page", "tell by a.smith").
+        utc: when it was sent.
+    """
+
+    word: Word
+    text: str
+    sender: str
+    utc: str
+
+
+def send(session: Path, word: str, text: str = "", sender: str = "") -> None:
+    """Put a command into the inbox of the session folder ``session``; it is there whole or not at all.
+
+    Raises ConfigurationError for an unknown word or if no session runs there, RecordError if it cannot be written.
+    """
+    if word not in WORDS:
+        raise ConfigurationError(f"a session knows no command {word!r}; it knows {', '.join(WORDS)}")
+    inbox = session / FOLDER
+    if not inbox.is_dir():
+        raise ConfigurationError(f"no session runs in {session}: there is no folder {inbox}")
+    record = canonical.encode({"command": word, "text": text, "sender": sender, "utc": utc_now()}).encode()
+    if len(record) > _LARGEST_BYTES:
+        raise ConfigurationError(f"the text of {word!r} is too long: {len(record)} bytes, at most {_LARGEST_BYTES}")
+    path = inbox / f"{_ordered_ns():020d}-{os.getpid()}.json"
+    try:
+        _platform.write_durably(path, record, temporary=path.with_suffix(".tmp"))
+    except OSError as error:
+        raise RecordError(f"{path}: the command {word!r} cannot be written: {error}") from error
+
+
+class Inbox:
+    """The receiving end; one per session.
+
+    Args:
+        session: the session folder; the inbox is made if it is not there.
+        events: where every command and everything malformed is reported.
+    """
+
+    def __init__(self, session: Path, events: EventLog) -> None:
+        self._inbox = session / FOLDER
+        self._done = self._inbox / "done"
+        self._refused = self._inbox / "refused"
+        self._events = events
+        for folder in (self._inbox, self._done, self._refused):
+            folder.mkdir(exist_ok=True)
+
+    def poll(self) -> list[Command]:
+        """The commands that came since the last time, in the order they were sent; each is given once.
+
+        A file that is no command is moved to ``inbox/refused`` and reported as an event.
+        """
+        commands = []
+        for path in sorted(self._inbox.glob("*.json")):
+            try:
+                command = _parse(path)
+            except (OSError, ValueError) as error:
+                self._move(path, self._refused)
+                self._events.record(
+                    "command.refused", f"{path.name} in the inbox is no command: {error}", source="inbox", durable=True
+                )
+                continue
+            self._move(path, self._done)
+            self._events.record(
+                "command.received",
+                f"{command.sender or 'somebody'} says {command.word}" + (f": {command.text}" if command.text else ""),
+                source="inbox",
+                durable=True,
+                command=command.word,
+                text=command.text,
+                sender=command.sender,
+                sent_utc=command.utc,
+            )
+            commands.append(command)
+        return commands
+
+    def _move(self, path: Path, folder: Path) -> None:
+        try:
+            path.replace(folder / path.name)
+        except OSError as error:
+            # Left in place it would be obeyed again and again.
+            raise RecordError(f"{path} cannot be moved to {folder}: {error}") from error
+
+
+def _parse(path: Path) -> Command:
+    if not path.is_file():
+        raise ValueError("not a file")
+    if path.stat().st_size > _LARGEST_BYTES:
+        raise ValueError(f"larger than {_LARGEST_BYTES} bytes")
+    try:
+        record: Any = json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(record, dict) or not all(
+        isinstance(record.get(name), str) for name in ("command", "text", "sender", "utc")
+    ):
+        raise ValueError("it must be an object with the texts command, text, sender and utc")
+    word = record["command"]
+    if word not in WORDS:
+        raise ValueError(f"unknown command {word!r}")
+    return Command(word, record["text"], record["sender"], record["utc"])
+
+
+def _ordered_ns() -> int:
+    """The wall clock in ns, but never the same twice in one process: file names sort in the order of sending."""
+    global _last_ns  # noqa: PLW0603 - the order holds for the whole process
+    with _lock:
+        _last_ns = max(time.time_ns(), _last_ns + 1)
+        return _last_ns

@@ -1,0 +1,101 @@
+"""Sealing: the session folder becomes one file, verified before the folder goes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from aimdlab import _platform
+from aimdlab.errors import RecordError, SessionExistsError
+from aimdlab.session.folder import SessionFolder
+from aimdlab.session.folder_reader import FolderSession, sealed_path
+from aimdlab.session.room import folder_bytes, require_room
+from aimdlab.session.sealed import SealedSession
+from aimdlab.session.sealed_file import write_sealed_file
+
+
+def seal(folder: SessionFolder) -> Path:
+    """Seal a session and return the path of its file; ``folder`` is closed and gone afterwards.
+
+    The file is written under a temporary name, brought to the medium, opened again and verified; only then it gets its
+    name, and only then the folder is removed. Interrupted at any point, either the folder or the complete file is
+    there, and the next :func:`seal` or :func:`finish_interrupted_seal` cleans up.
+
+    Raises RecordAlteredError if a record is not what was committed, RecordError if the file cannot be written,
+    SessionExistsError if another file has its name. The folder then stays as it is.
+    """
+    target = sealed_path(folder.path)
+    temporary = _temporary(target)
+    if not target.exists():
+        folder.report_commits()
+        folder.events.record("session.sealing", "the session ends and is sealed", source="session", durable=True)
+    folder.close()
+    finish_interrupted_seal(folder.path)
+    if target.exists():
+        return target
+    require_room(target.parent, folder_bytes(folder.path), "seal the session")
+    try:
+        write_sealed_file(FolderSession(folder.path), temporary)
+        with SealedSession(temporary) as written:
+            written.verify()
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    try:
+        _platform.rename_durably(temporary, target)
+    except OSError as error:
+        raise RecordError(f"{temporary} is complete but cannot be renamed to {target.name}: {error}") from error
+    _remove_folder(folder.path)
+    return target
+
+
+def finish_interrupted_seal(path: Path) -> None:
+    """Clean up after a seal of the session folder ``path`` that was interrupted; does nothing if none was.
+
+    Raises SessionExistsError if the sealed file there is not that of the folder, RecordAlteredError if it is damaged.
+    """
+    target = sealed_path(path)
+    _temporary(target).unlink(missing_ok=True)
+    if target.exists():
+        if path.exists():
+            _check_same(path, target)
+            _remove_folder(path)
+        elif _doomed(path).exists():
+            shutil.rmtree(_doomed(path))
+
+
+def _check_same(path: Path, target: Path) -> None:
+    """Raise unless the sealed file is whole and holds all that the folder holds."""
+    folder = FolderSession(path)
+    with SealedSession(target) as sealed:
+        hashes = [entry.sha256 for entry in folder.entries]
+        same = sealed.header_sha256 == folder.header_sha256 and hashes == [record.sha256 for record in sealed.records()]
+        if not same:
+            raise SessionExistsError(
+                f"{target} is there already and is not the sealed file of {path}. Move one of the two away."
+            )
+        sealed.verify()
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove the folder of a sealed session: it loses its name at once, its contents after that."""
+    doomed = _doomed(path)
+    try:
+        if doomed.exists():
+            shutil.rmtree(doomed)
+        path.rename(doomed)
+        _platform.fsync_folder(path.parent)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise RecordError(
+            f"{sealed_path(path)} is sealed and verified, but the folder {path} cannot be removed: {error}. "
+            "Close whatever uses it and seal again."
+        ) from error
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name}.sealing")
+
+
+def _doomed(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sealed")

@@ -1,0 +1,157 @@
+"""A sealed session: one HDF5 file, read and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.session import canonical, hdf5
+from aimdlab.session.attempt_file import check_record
+from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
+from aimdlab.session.base import ChainEnd, Session
+from aimdlab.session.events import Event, check_event_lines
+from aimdlab.session.header_file import read_header
+from aimdlab.session.model import Attempt
+from aimdlab.session.tree import check_tree
+
+FORMAT = "aimdlab-session"
+ENTRY = "entry"
+INTEGRITY = "integrity"
+
+Place = tuple[Any, ...]
+
+
+class SealedSession(Session):
+    """A sealed file, open for reading.
+
+    Raises RecordError if it is no session, RecordAlteredError if its header is not what was written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = hdf5.open_file(path)
+        try:
+            self._entry = _find_entry(self._file, path)
+            self.header, self.header_sha256 = read_header(self._entry, str(path))
+        except BaseException:
+            self._file.close()
+            raise
+
+    @cached_property
+    def root(self) -> dict[str, Any]:
+        """The root record: ends of both chains, hash of the header and of everything else in the file."""
+        try:
+            text = hdf5.read_text(self._entry, f"{INTEGRITY}/root")
+            stored = hdf5.read_text(self._entry, f"{INTEGRITY}/root_sha256")
+            if canonical.sha256(text) != stored:
+                raise RecordAlteredError(f"{self.path}: the root record was altered: its hash is another one")
+            return canonical.decode_object(text)
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{self.path}: the root record was altered: {error}") from error
+
+    def records(self) -> Iterator[StoredRecord]:
+        """See :class:`Session`."""
+        try:
+            hashes = self._entry["attempts"].fields("sha256")[:]
+            texts = hdf5.read_texts(self._entry["records"])
+            for position, (text, stored) in enumerate(zip(texts, hashes, strict=True)):
+                yield check_record(text, stored.decode(), f"record {position} of {self.path}")
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{self.path}: the records of the attempts were altered: {error}") from error
+
+    def load(self, record: StoredRecord) -> Attempt:
+        """See :class:`Session`; arrays are read while this session is open."""
+        captures, readings = self._places
+        return attempt_from_record(
+            record,
+            [
+                partial(self._codes, captures.get((record.index, position)), record.name)
+                for position in range(len(record.attempt["captures"]))
+            ],
+            [
+                partial(self._reading, readings.get((record.index, position)), record.name)
+                for position in range(len(record.attempt["readings"]))
+            ],
+        )
+
+    def events(self) -> Iterator[Event]:
+        """See :class:`Session`."""
+        try:
+            yield from check_event_lines(hdf5.read_texts(self._entry["events"]), self.header_sha256)
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{self.path}: the event log was altered: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @cached_property
+    def _places(self) -> tuple[dict[tuple[int, int], Place], dict[tuple[int, int], Place]]:
+        """Where the captures and the readings lie, by (attempt, position in the attempt)."""
+        try:
+            captures, readings = (
+                {
+                    (int(row[0]), int(row[1])): (row[2].decode(), *(int(value) for value in row.tolist()[3:]))
+                    for row in table
+                }
+                for table in (self._entry["capture_index"][:], self._entry["reading_index"][:])
+            )
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{self.path}: the index of captures and readings was altered: {error}") from error
+        return captures, readings
+
+    def _codes(self, place: Place | None, name: str) -> NDArray[Any]:
+        group, row = place or ("", 0)
+        return self._array(f"{group}/codes", np.s_[row], name)
+
+    def _reading(self, place: Place | None, name: str) -> NDArray[Any]:
+        group, first, count = place or ("", 0, 0)
+        stretch = np.s_[first : first + count]
+        return np.stack([self._array(f"{group}/t_s", stretch, name), self._array(f"{group}/value", stretch, name)])
+
+    def _array(self, path: str, selection: Any, name: str) -> NDArray[Any]:
+        if not self._file:
+            raise RecordError(f"{self.path} was closed; {name} cannot be read any more")
+        try:
+            array: NDArray[Any] = self._entry[path][selection]
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{name} was altered: /{ENTRY}/{path} cannot be read: {error}") from error
+        return array
+
+    def _check_head(self) -> None:
+        if self.root.get("header") != self.header_sha256 or self.root.get("session_id") != self.header.session_id:
+            raise RecordAlteredError(
+                f"{self.path}: the session's header was altered: it is not the one that was sealed"
+            )
+
+    def _check_tail(self, ends: dict[str, ChainEnd]) -> None:
+        for what, end in ends.items():
+            if self.root.get(what) != {"count": end.count, "last": end.sha256}:
+                raise RecordAlteredError(
+                    f"{self.path}: {what} were removed, added or altered: sealed {self.root.get(what)}, found {end}"
+                )
+        try:
+            text = hdf5.read_text(self._entry, f"{INTEGRITY}/tree")
+            if canonical.sha256(text) != self.root.get("tree"):
+                raise RecordAlteredError(f"{self.path}: the list of the file's contents was altered")
+            tree = canonical.decode_object(text)
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{self.path}: the list of the file's contents was altered: {error}") from error
+        check_tree(self._file, tree)
+
+
+def _find_entry(file: h5py.File, path: Path) -> h5py.Group:
+    try:
+        entry, kind = file.get(ENTRY), file.attrs.get("format")
+    except hdf5.DAMAGE as error:
+        raise RecordAlteredError(f"{path} was altered: {error}") from error
+    if kind != FORMAT or not isinstance(entry, h5py.Group):
+        raise RecordError(f"{path} is an HDF5 file, but not a sealed session of aimdlab")
+    return entry

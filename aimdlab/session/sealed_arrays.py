@@ -1,0 +1,197 @@
+"""The captures and readings of a sealed session: one NXdata group per kind, one row or stretch per attempt."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.session import attempt_file, hdf5
+from aimdlab.session.attempt_record import StoredRecord, capture_shapes
+
+CaptureKey = tuple[str, str, int, str]
+"""(channel, kind, samples, dtype): captures that agree in these are rows of one dataset."""
+
+NO_CODE = -(2**31)
+"""Stands in the row vector ``hole_code`` for "there is none"."""
+
+_ROW_TYPES = {
+    "scale": "<f8",
+    "offset": "<f8",
+    "dt_s": "<f8",
+    "t0_s": "<f8",
+    "code_min": "<i8",
+    "code_max": "<i8",
+    "hole_code": "<i8",
+    "u_gain": "<f8",
+    "u_offset": "<f8",
+    "u_time": "<f8",
+    "attempt": "<i4",
+    "step": "<i4",
+    "number": "<i4",
+    "position": "<i4",
+}
+_ROW_UNITS = {"dt_s": "s", "t0_s": "s"}
+
+
+def unique_name(prefix: str, text: str, taken: Container[str]) -> str:
+    """An HDF5 name made of ``prefix`` and what of ``text`` NeXus allows in names, not yet in ``taken``."""
+    base = f"{prefix}_{re.sub(r'[^A-Za-z0-9_]', '_', text)}"
+    name, suffix = base, 1
+    while name in taken:
+        suffix += 1
+        name = f"{base}_{suffix}"
+    return name
+
+
+@dataclass
+class _Rows:
+    """One group of captures in the making."""
+
+    group: h5py.Group
+    unit: str | None = None
+    units: list[tuple[str]] = field(default_factory=list)
+    vectors: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _ROW_TYPES})
+
+
+class CaptureRows:
+    """Writes captures as rows; the compressed chunks are copied as they are.
+
+    Args:
+        entry: the NXentry.
+        keys: the keys of all captures to come, with repetitions, so that the datasets get their size at once.
+    """
+
+    def __init__(self, entry: h5py.Group, keys: Iterable[CaptureKey]) -> None:
+        counts: dict[CaptureKey, int] = {}
+        for key in keys:
+            counts[key] = counts.get(key, 0) + 1
+        self._entry = entry
+        self._rows: dict[CaptureKey, _Rows] = {}
+        self._index: list[tuple[int, int, str, int]] = []
+        for key, count in counts.items():
+            channel, kind, samples, dtype = key
+            group = entry.create_group(unique_name("capture", f"{channel}_{kind}", entry))
+            group.attrs["NX_class"] = "NXdata"
+            hdf5.create_code_rows(group, "codes", count, samples, np.dtype(dtype))
+            self._rows[key] = _Rows(group)
+
+    def add(self, record: StoredRecord, source: h5py.Group) -> None:
+        """Copy the captures of one attempt from its group (of its file)."""
+        for position, (key, capture) in enumerate(zip(capture_shapes(record), record.attempt["captures"], strict=True)):
+            rows = self._rows[key]
+            row = len(rows.units)
+            codes = attempt_file.codes_dataset(source, position, record.name)
+            hdf5.copy_codes(codes, rows.group["codes"], row)
+            own = {"attempt": record.index, "step": record.step, "number": record.number, "position": position}
+            for name, vector in rows.vectors.items():
+                value = own[name] if name in own else capture[name]
+                vector.append(NO_CODE if value is None else value)
+            rows.units.append((capture["unit"],))
+            self._index.append((record.index, position, rows.group.name.rpartition("/")[2], row))
+
+    def finish(self) -> list[str]:
+        """Write the row vectors, the axes and the index; returns the names of the groups, exposures first."""
+        for key, rows in self._rows.items():
+            channel, kind, samples = hdf5.without_nul(key[0]), hdf5.without_nul(key[1]), key[2]
+            group = rows.group
+            units = {unit for (unit,) in rows.units}
+            unit = hdf5.without_nul(units.pop()) if len(units) == 1 else "as in the column unit"
+            for name, values in rows.vectors.items():
+                vector = hdf5.write_array(group, name, np.array(values, dtype=_ROW_TYPES[name]))
+                vector.attrs["units"] = _ROW_UNITS.get(name, unit if name in ("offset", "u_offset") else "1")
+            group["scale"].attrs["units"] = f"{unit}/code"
+            hdf5.write_table(group, "unit", rows.units, {"unit": str})
+            group.attrs["channel"], group.attrs["kind"] = channel, kind
+            group.attrs["signal"] = "codes"
+            group.attrs["axes"] = ["attempt", "time" if _write_time(rows, samples) else "."]
+            group["codes"].attrs["units"] = "code"
+            group["codes"].attrs["long_name"] = f"{channel}, {kind}: value = code * scale + offset, in {unit}"
+            group["codes"].attrs["interpretation"] = "spectrum"  # rows are curves, not an image
+        columns: dict[str, str | type] = {"attempt": "<i4", "position": "<i4", "group": str, "row": "<i4"}
+        hdf5.write_table(self._entry, "capture_index", list(self._index), columns)
+        names = [rows.group.name.rpartition("/")[2] for rows in self._rows.values()]
+        return sorted(names, key=lambda name: self._entry[name].attrs["kind"] != "exposure")
+
+
+def _write_time(rows: _Rows, samples: int) -> bool:
+    """Write the time axis if all rows share it; returns whether they do."""
+    starts = set(zip(rows.vectors["t0_s"], rows.vectors["dt_s"], strict=True))
+    if len(starts) != 1 or samples == 0:
+        return False
+    ((t0_s, dt_s),) = starts
+    if not math.isfinite(t0_s + samples * dt_s):
+        return False
+    time = hdf5.create_column(rows.group, "time", samples)
+    for start, stop in hdf5.blocks(samples):
+        time[start:stop] = t0_s + np.arange(start, stop) * dt_s
+    time.attrs["units"] = "s"
+    time.attrs["long_name"] = "time after the trigger"
+    return True
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """One reading of one attempt; ``pairs`` has shape (2, n): times and values."""
+
+    attempt: int
+    position: int
+    started_bench_s: float
+    pairs: NDArray[np.float64]
+
+
+class ReadingSeries:
+    """Gathers the readings of all attempts and writes each kind as one time series."""
+
+    def __init__(self, entry: h5py.Group) -> None:
+        self._entry = entry
+        self._stretches: dict[tuple[str, str], list[_Stretch]] = {}
+
+    def add(self, record: StoredRecord, source: h5py.Group) -> None:
+        """Take the readings of one attempt from its group (of its file)."""
+        for position, reading in enumerate(record.attempt["readings"]):
+            pairs = attempt_file.read_reading(source, position, record.name)
+            stretch = _Stretch(record.index, position, float(record.attempt["started_bench_s"]), pairs)
+            self._stretches.setdefault((reading["name"], reading["unit"]), []).append(stretch)
+
+    def finish(self) -> list[str]:
+        """Write the series and their index; returns the names of their groups."""
+        index: list[tuple[int, int, str, int, int]] = []
+        names = []
+        for (reading, unit), stretches in self._stretches.items():
+            name = unique_name("reading", reading, self._entry)
+            names.append(name)
+            first = 0
+            lengths = [stretch.pairs.shape[1] for stretch in stretches]
+            for stretch, length in zip(stretches, lengths, strict=True):
+                index.append((stretch.attempt, stretch.position, name, first, length))
+                first += length
+            pairs = np.concatenate([stretch.pairs for stretch in stretches], axis=1)
+            started = np.repeat([stretch.started_bench_s for stretch in stretches], lengths)
+            group = self._entry.create_group(name)
+            label = hdf5.without_nul(reading)
+            group.attrs.update({"NX_class": "NXdata", "signal": "value", "axes": ["time"], "reading": label})
+            hdf5.write_array(group, "value", pairs[1]).attrs["units"] = hdf5.without_nul(unit)
+            hdf5.write_array(group, "t_s", pairs[0]).attrs["units"] = "s"
+            with np.errstate(over="ignore", invalid="ignore"):  # times are whatever was recorded
+                hdf5.write_array(group, "time", started + pairs[0]).attrs["units"] = "s"
+            group["value"].attrs["long_name"] = label
+            group["t_s"].attrs["long_name"] = "time after the trigger of the exposure"
+            group["time"].attrs["long_name"] = "bench time at the start of the attempt + t_s"
+            attempts = np.repeat([stretch.attempt for stretch in stretches], lengths)
+            hdf5.write_array(group, "attempt", attempts.astype("<i4"))
+        columns: dict[str, str | type] = {
+            "attempt": "<i4",
+            "position": "<i4",
+            "group": str,
+            "first": "<i4",
+            "count": "<i4",
+        }
+        hdf5.write_table(self._entry, "reading_index", list(index), columns)
+        return names

@@ -1,0 +1,127 @@
+"""Writing the one file of a sealed session from its folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+
+import aimdlab
+from aimdlab import _platform
+from aimdlab.errors import RecordError
+from aimdlab.session import canonical, hdf5
+from aimdlab.session.chain import check_links
+from aimdlab.session.folder_reader import EVENTS_FILE, FolderSession
+from aimdlab.session.header import FORMAT_VERSION, utc_now
+from aimdlab.session.header_file import write_header
+from aimdlab.session.sealed import ENTRY, FORMAT, INTEGRITY
+from aimdlab.session.sealed_arrays import CaptureRows, ReadingSeries
+from aimdlab.session.sealed_tables import AttemptTables, write_environment, write_steps
+from aimdlab.session.tree import describe_tree
+
+
+def write_sealed_file(session: FolderSession, path: Path) -> None:
+    """Write the sealed file of ``session`` to the new ``path`` and bring it to the medium.
+
+    One attempt is in memory at a time, and of it only compressed codes. Raises RecordAlteredError if the folder's
+    chains are broken, RecordError if the file cannot be written.
+    """
+    try:
+        with hdf5.create_file(path) as file:
+            _write(session, file)
+        _platform.fsync_path(path)
+    except (OSError, RuntimeError) as error:  # HDF5's close raises RuntimeError on a full disk
+        # HDF5's own words hold addresses; the operating system's are enough.
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "writing failed"
+        raise RecordError(
+            f"{path}: the sealed file cannot be written: {why}. The session's folder is as it was; "
+            "make room or mend the disk, and seal it again."
+        ) from error
+
+
+def _write(session: FolderSession, file: h5py.File) -> None:
+    header = session.header
+    file.attrs.update({"NX_class": "NXroot", "default": ENTRY, "format": FORMAT, "format_version": FORMAT_VERSION})
+    file.attrs["creator"] = f"aimdlab {aimdlab.__version__}"
+    entry = file.create_group(ENTRY)
+    entry.attrs["NX_class"] = "NXentry"
+    for name, text in {
+        "title": header.title,
+        "entry_identifier": header.session_id,
+        "start_time": header.created_utc,
+        "program_name": "aimdlab",
+    }.items():
+        hdf5.write_text(entry, name, hdf5.without_nul(text))
+    write_header(entry, header)
+    write_environment(entry, header)
+    events = _write_events(session, entry)
+    attempts, captures = _write_attempts(session, entry)
+    write_steps(entry, header, session.steps())
+    _write_integrity(session, file, captures, events=events, attempts=attempts)
+
+
+def _write_events(session: FolderSession, entry: h5py.Group) -> dict[str, object]:
+    """Copy the lines of the event log, checked; returns their number and last hash."""
+    count, last = 0, session.header_sha256
+    for event in session.events():
+        count, last = event.n + 1, event.sha256
+    texts = hdf5.create_texts(entry, "events", count)
+    with (session.path / EVENTS_FILE).open(encoding="utf-8", newline="\n") as lines:
+        for position, line in zip(range(count), lines, strict=False):
+            texts[position] = line.rstrip("\n")
+    return {"count": count, "last": last}
+
+
+def _write_attempts(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, object], list[str]]:
+    """Copy records, captures and readings; returns number and last hash of the attempts, and the groups of captures."""
+    count, last, end_time = 0, session.header_sha256, session.header.created_utc
+    captures = CaptureRows(entry, (key for place in session.entries for key in place.shapes))
+    readings, tables = ReadingSeries(entry), AttemptTables()
+    texts = hdf5.create_texts(entry, "records", len(session.entries))
+    chain = check_links(session.records(), anchor=last, anchor_name="the session's header", kind="attempt")
+    for record, place in zip(chain, session.entries, strict=True):
+        texts[record.index] = record.text
+        tables.add(record)
+        with hdf5.open_file(place.path) as source:
+            captures.add(record, source)
+            readings.add(record, source)
+        count, last, end_time = record.index + 1, record.sha256, str(record.attempt["ended_utc"])
+    groups = captures.finish()
+    plots = [*groups, *readings.finish()]
+    tables.write(entry)
+    hdf5.write_text(entry, "end_time", hdf5.without_nul(end_time))
+    if plots:
+        entry.attrs["default"] = plots[0]
+    return {"count": count, "last": last}, groups
+
+
+def _write_integrity(
+    session: FolderSession,
+    file: h5py.File,
+    captures: list[str],
+    *,
+    events: dict[str, object],
+    attempts: dict[str, object],
+) -> None:
+    """Write the list of everything in the file and the root record over it all."""
+    group = file[ENTRY].create_group(INTEGRITY)
+    group.attrs["NX_class"] = "NXcollection"
+    own = [hdf5.create_text(group, name) for name in ("tree", "root", "root_sha256")]
+    codes = [f"/{ENTRY}/{name}/codes" for name in captures]
+    chained = [f"/{ENTRY}/records", f"/{ENTRY}/events"]
+    tree = canonical.encode(describe_tree(file, frozenset([*codes, *chained, *(dataset.name for dataset in own)])))
+    root = canonical.encode(
+        {
+            "format_version": FORMAT_VERSION,
+            "session_id": session.header.session_id,
+            "header": session.header_sha256,
+            "attempts": attempts,
+            "events": events,
+            "tree": canonical.sha256(tree),
+            "sealed_utc": utc_now(),
+            "software": f"aimdlab {aimdlab.__version__}",
+        }
+    )
+    for dataset, text in zip(own, (tree, root, canonical.sha256(root)), strict=True):
+        dataset[()] = text

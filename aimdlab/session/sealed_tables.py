@@ -1,0 +1,135 @@
+"""The tables of a sealed session: views of the records, for people and viewers.
+
+The records stay the authority; see ``docs/session-format.md`` for every column.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import h5py
+
+from aimdlab.session import canonical, hdf5
+from aimdlab.session.attempt_record import StoredRecord
+from aimdlab.session.header import SessionHeader
+from aimdlab.session.verdicts import StepResult
+
+Columns = dict[str, str | type]
+
+_ATTEMPT: Columns = {
+    "step": "<i4",
+    "step_id": str,
+    "number": "<i4",
+    "kind": str,
+    "verdict": str,
+    "reason": str,
+    "exposure_s": "<f8",
+    "started_utc": str,
+    "ended_utc": str,
+    "started_monotonic_s": "<f8",
+    "ended_monotonic_s": "<f8",
+    "started_bench_s": "<f8",
+    "ended_bench_s": "<f8",
+}
+_COLUMNS: dict[str, Columns] = {
+    "attempts": {**_ATTEMPT, "previous": str, "sha256": str},
+    "parameters": {"attempt": "<i4", "role": str, "name": str, "value": "<f8", "text": str},
+    "features": {"attempt": "<i4", "step": "<i4", "name": str, "value": "<f8", "unit": str, "u": "<f8"},
+    "outcomes": {
+        "attempt": "<i4",
+        "step": "<i4",
+        "feature": str,
+        "value": "<f8",
+        "u": "<f8",
+        "lower": "<f8",
+        "upper": "<f8",
+        "unit": str,
+        "clause": str,
+        "rule": str,
+        "coverage_factor": "<f8",
+        "verdict": str,
+        "reason": str,
+        "rationale": str,
+    },
+    "notes": {"attempt": "<i4", "text": str},
+}
+
+
+class AttemptTables:
+    """Gathers the rows of the tables, one record at a time."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
+
+    def add(self, record: StoredRecord) -> None:
+        """Add what one record says."""
+        attempt, index, rows = record.attempt, record.index, self._rows
+        score = attempt["score"]
+        flat = {**attempt, "verdict": score["verdict"], "reason": score["reason"]}
+        rows["attempts"].append((*(flat[name] for name in _ATTEMPT), record.previous, record.sha256))
+        for role in ("parameters", "scoring"):
+            rows["parameters"] += [(index, role, name, *_cell(value)) for name, value in attempt[role].items()]
+        for feature in score["features"]:
+            rows["features"].append(
+                (index, record.step, feature["name"], feature["value"], feature["unit"], feature["u"])
+            )
+        for outcome in score["outcomes"]:
+            flat = {**outcome["criterion"], **{key: outcome[key] for key in ("value", "u", "verdict", "reason")}}
+            limits = {key: math.nan if flat[key] is None else flat[key] for key in ("lower", "upper")}
+            flat = {**flat, **limits, "attempt": index, "step": record.step}
+            rows["outcomes"].append(tuple(flat[name] for name in _COLUMNS["outcomes"]))
+        rows["notes"] += [(index, note) for note in attempt["notes"]]
+
+    def write(self, entry: h5py.Group) -> None:
+        """Write the tables into the entry; the row of ``attempts`` is the attempt's position in the order of commit."""
+        for name, rows in self._rows.items():
+            hdf5.write_table(entry, name, rows, _COLUMNS[name])
+
+
+def write_steps(entry: h5py.Group, header: SessionHeader, results: list[StepResult]) -> None:
+    """Write ``steps`` (the plan), ``verdicts`` (one per step) and ``step_attempts``, the index from step to attempts.
+
+    The attempts at a step are ``step_attempts[first : first + attempts]``, both from its row in ``verdicts``.
+    """
+    steps = [
+        (
+            step,
+            header.step_id(step),
+            str(planned.get("kind", "")),
+            str(planned.get("omitted") or ""),
+            canonical.encode(planned),
+        )
+        for step, planned in enumerate(header.plan)
+    ]
+    hdf5.write_table(
+        entry, "steps", steps, {"step": "<i4", "step_id": str, "kind": str, "omitted": str, "planned": str}
+    )
+    verdicts: list[tuple[Any, ...]] = []
+    index: list[tuple[int]] = []
+    for result in results:
+        row = (result.step, result.step_id, str(result.verdict), result.reason, len(index), len(result.attempts))
+        verdicts.append((*row, -1 if result.decided_by is None else result.decided_by))
+        index += [(attempt,) for attempt in result.attempts]
+    columns: Columns = {"step": "<i4", "step_id": str, "verdict": str, "reason": str, "first": "<i4", "attempts": "<i4"}
+    hdf5.write_table(entry, "verdicts", verdicts, {**columns, "decided_by": "<i4"})
+    hdf5.write_table(entry, "step_attempts", index, {"attempt": "<i4"})
+
+
+def write_environment(entry: h5py.Group, header: SessionHeader) -> None:
+    """Write software, host and equipment as the header says."""
+    group = entry.create_group("environment")
+    group.attrs["NX_class"] = "NXcollection"
+    hdf5.write_table(group, "software", list(header.software.items()), {"name": str, "version": str})
+    hdf5.write_table(group, "host", list(header.host.items()), {"name": str, "value": str})
+    equipment = [(canonical.encode(instrument),) for instrument in header.equipment]
+    hdf5.write_table(group, "equipment", equipment, {"instrument": str})
+
+
+def _cell(value: object) -> tuple[float, str]:
+    """A scalar as a number (NaN if it is none) and as a text (its canonical JSON, bare for a text)."""
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:  # an integer beyond every float; the text has it
+        number = math.nan
+    return number, value if isinstance(value, str) else canonical.encode(value)

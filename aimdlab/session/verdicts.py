@@ -1,0 +1,114 @@
+"""From the attempts at a step to its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aimdlab.scoring.results import EXPOSURE_PROVEN, Verdict
+from aimdlab.session.attempt_record import StoredRecord
+from aimdlab.session.header import SessionHeader
+
+# Worst first; with each, whether an attempt must stand for it.
+_DECIDING = (
+    (Verdict.FAIL, True),
+    (Verdict.INVALID, True),
+    (Verdict.INCONCLUSIVE, True),
+    (Verdict.PASS, True),
+    (Verdict.INVALID, False),
+)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a session says of a step.
+
+    Attributes:
+        step: index in the plan.
+        step_id: its stable name.
+        verdict: see :func:`step_verdict`.
+        reason: that of the attempt that decides, the rationale of an omission, or "".
+        attempts: positions of its attempts in the order of commit.
+        decided_by: the one of them that decides, or None.
+    """
+
+    step: int
+    step_id: str
+    verdict: Verdict
+    reason: str
+    attempts: tuple[int, ...]
+    decided_by: int | None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What of an attempt decides on its step.
+
+    Attributes:
+        verdict: the attempt's.
+        stands: see :attr:`aimdlab.scoring.results.Score.stands`: an INVALID attempt stands if its exposure was proven.
+        index: position in the order of commit.
+        reason: of the verdict.
+    """
+
+    verdict: Verdict
+    stands: bool
+    index: int = 0
+    reason: str = ""
+
+
+def deciding_attempt(attempts: Iterable[Tried]) -> Tried | None:
+    """The worst attempt that stands, or one that is INVALID if none stands, or None: the first of its kind.
+
+    INVALID under a proven exposure is worse than INCONCLUSIVE and PASS: the device could not be judged under it, and no
+    later PASS covers that. An attempt's NOT_RUN proves nothing and counts for nothing.
+    """
+    tried = list(attempts)
+    for verdict, stands in _DECIDING:
+        for attempt in tried:
+            if (attempt.verdict, attempt.stands) == (verdict, stands):
+                return attempt
+    return None
+
+
+def step_verdict(attempts: Iterable[Tried], *, omitted: bool = False) -> Verdict:
+    """The verdict of a step: that of :func:`deciding_attempt`; without one, OMITTED if the plan says so, or NOT_RUN."""
+    deciding = deciding_attempt(attempts)
+    if deciding is not None:
+        return deciding.verdict
+    return Verdict.OMITTED if omitted else Verdict.NOT_RUN
+
+
+def step_results(header: SessionHeader, records: Iterable[StoredRecord]) -> list[StepResult]:
+    """The result of every step of the plan, from the records of all attempts."""
+    attempts: dict[int, list[Tried]] = {}
+    for record in records:
+        attempts.setdefault(record.step, []).append(_tried(record))
+    results = []
+    for step, planned in enumerate(header.plan):
+        tried = attempts.get(step, [])
+        rationale = planned.get("omitted")
+        verdict = step_verdict(tried, omitted=rationale is not None)
+        deciding = deciding_attempt(tried)
+        reason = deciding.reason if deciding else str(rationale) if verdict is Verdict.OMITTED else ""
+        results.append(
+            StepResult(
+                step=step,
+                step_id=header.step_id(step),
+                verdict=verdict,
+                reason=reason,
+                attempts=tuple(attempt.index for attempt in tried),
+                decided_by=deciding.index if deciding else None,
+            )
+        )
+    return results
+
+
+def _tried(record: StoredRecord) -> Tried:
+    # From the record itself: a Score is not built for each of thousands of attempts.
+    score = record.attempt["score"]
+    verdict = Verdict(score["verdict"])
+    stands = verdict is not Verdict.INVALID or any(
+        feature["name"] == EXPOSURE_PROVEN and feature["value"] == 1.0 for feature in score["features"]
+    )
+    return Tried(verdict, stands, record.index, str(score["reason"]))

@@ -1,0 +1,1 @@
+"""Test waveforms: samples from parameters, no input or output."""

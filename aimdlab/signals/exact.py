@@ -1,0 +1,33 @@
+"""Durations without rounding: 0.2 ms is two tenths of a millisecond, not the double next to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+
+
+def exact(value: float) -> Fraction:
+    """The decimal number that ``value`` prints as, exactly; ValueError if it is not finite."""
+    return Fraction(repr(float(value)))
+
+
+def cumulative_s(steps: Iterable[Fraction]) -> tuple[float, ...]:
+    """The times at which steps of these durations begin and end, from 0, each rounded once."""
+    total = Fraction(0)
+    times = [0.0]
+    for step in steps:
+        total += step
+        times.append(float(total))
+    return tuple(times)
+
+
+def greatest_common_step(durations: Iterable[Fraction]) -> Fraction:
+    """The longest step of which every duration is a whole number; 0 if all are 0."""
+    step = Fraction(0)
+    for duration in durations:
+        step = Fraction(
+            math.gcd(step.numerator * duration.denominator, duration.numerator * step.denominator),
+            step.denominator * duration.denominator,
+        )
+    return step

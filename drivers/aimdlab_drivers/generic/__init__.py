@@ -1,0 +1,1 @@
+"""Instruments of any maker that the PC does not talk to."""

@@ -1,0 +1,8 @@
+"""The SCPI engine: what an instrument simulator is made from."""
+
+from aimdlab_simulators.scpi.argument import Argument
+from aimdlab_simulators.scpi.command import Answer, Call, command
+from aimdlab_simulators.scpi.errors import ScpiError
+from aimdlab_simulators.scpi.instrument import ScpiInstrument
+
+__all__ = ["Answer", "Argument", "Call", "ScpiError", "ScpiInstrument", "command"]

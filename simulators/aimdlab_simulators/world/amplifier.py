@@ -1,0 +1,88 @@
+"""A voltage amplifier: gain, one pole, clipping."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from aimdlab.signals.transfer import HeldSource, Transfer
+from aimdlab_simulators.world.piecewise import Pieces, pieces_of, sampled_pieces
+from aimdlab_simulators.world.signal import Signal, Volts
+
+# A step is settled to e^-20 (2e-9) after so many time constants: what was before them cannot be seen any more.
+_SETTLED = 20.0
+# Beyond this many time constants between two samples, about one sample per edge would show the pole at all.
+_NEGLIGIBLE = 5.0
+_STEPS_PER_TIME_CONSTANT = 4.0
+# A pole this fast is left out of the pieces: whoever asks for them looks at milliseconds.
+_FAST_S = 10e-6
+
+
+class VoltageAmplifier:
+    """A Signal: ``input`` times ``gain`` through a one-pole low pass, clipped at +/- ``clip_v``.
+
+    At sample intervals above five time constants the pole is left out: the output is taken as settled.
+    """
+
+    def __init__(self, source: Signal, *, gain: float, bandwidth_hz: float, clip_v: float) -> None:
+        self._source = source
+        self._gain = gain
+        self._clip_v = clip_v
+        self._time_constant_s = 1.0 / (2.0 * math.pi * bandwidth_hz)
+
+    @property
+    def source(self) -> Signal:
+        """What it amplifies."""
+        return self._source
+
+    @property
+    def settled_s(self) -> float:
+        """The time after which a step of the input is settled."""
+        return _SETTLED * self._time_constant_s
+
+    def held(self, source: HeldSource) -> HeldSource:
+        """The output for an input of steps alone; one that clips is clipped before the pole instead of after it."""
+        levels = np.clip(self._gain * source.levels, -self._clip_v, self._clip_v)
+        steps = HeldSource(source.starts_s, levels)
+        rate = 1.0 / self._time_constant_s
+        lag = Transfer(np.array([-rate]), np.array([rate]), 0.0)
+        return HeldSource(steps.starts_s, levels, lag.respond(steps, steps.starts_s) - levels, rate)
+
+    def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
+        """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
+        if dt_s > _NEGLIGIBLE * self._time_constant_s:
+            volts = self._source.samples(t0_s, dt_s, n)
+        else:
+            volts = self._filtered(t0_s, dt_s, n)
+        volts *= self._gain
+        return np.clip(volts, -self._clip_v, self._clip_v, out=volts)
+
+    def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Lowest and highest volts; a low pass never leaves the range of its input."""
+        low, high = self._source.bounds(start_s - _SETTLED * self._time_constant_s, end_s)
+        ends = sorted(max(-self._clip_v, min(self._clip_v, volts * self._gain)) for volts in (low, high))
+        return ends[0], ends[1]
+
+    def pieces(self, start_s: float, end_s: float) -> Pieces:
+        """The settled output as pieces of constant voltage; of a slow amplifier, samples."""
+        if self._time_constant_s > _FAST_S:
+            return sampled_pieces(self, start_s, end_s)
+        pieces = pieces_of(self._source, start_s, end_s)
+        volts = np.clip(pieces.volts * self._gain, -self._clip_v, self._clip_v)
+        return Pieces(pieces.begins_s, volts, pieces.end_s)
+
+    def _filtered(self, t0_s: float, dt_s: float, n: int) -> Volts:
+        """The low pass in steps fine against its time constant, run in from before the left edge."""
+        fine = max(1, math.ceil(dt_s / self._time_constant_s * _STEPS_PER_TIME_CONSTANT))
+        h_s = dt_s / fine
+        run_in = math.ceil(_SETTLED * self._time_constant_s / h_s)
+        decay = math.exp(-h_s / self._time_constant_s)
+        volts = self._source.samples(t0_s - run_in * h_s, h_s, run_in + (n - 1) * fine + 1)
+        # y[i] = (1 - a) * sum of a^k x[i - k]: each pass doubles the reach of the sum.
+        volts *= 1.0 - decay
+        reach, weight = 1, decay
+        while reach < run_in:
+            volts[reach:] += weight * volts[:-reach]
+            reach, weight = 2 * reach, weight * weight
+        return np.ascontiguousarray(volts[run_in::fine])

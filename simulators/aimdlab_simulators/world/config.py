@@ -1,0 +1,190 @@
+"""The world file: instruments of a simulated bench, what lies between them, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from aimdlab.config.base import ConfigModel
+from aimdlab.config.units import Capacitance, EventRate, Frequency, Ratio, Resistance, Time, Voltage
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+AnnexDComponent = Literal["R1", "R2", "R3", "R4", "R6", "C1", "C2"]
+
+
+class ChannelConfig(ConfigModel):
+    """One input of an oscilloscope.
+
+    Attributes:
+        noise: standard deviation of one sample, at the connector.
+        gain_error: relative.
+        offset_error: at the connector.
+        attenuation: of the probe that is fitted.
+        connected: false for an unplugged probe.
+    """
+
+    noise: Voltage = Field(default=0.0, ge=0)
+    gain_error: Ratio = 0.0
+    offset_error: Voltage = 0.0
+    attenuation: float = Field(default=1.0, gt=0)
+    connected: bool = True
+
+
+class InstrumentConfig(ConfigModel):
+    """A simulated instrument.
+
+    Attributes:
+        model: name of the simulator (entry point ``aimdlab.simulators``).
+        variant: which instrument of the family it is; the simulator knows which there are.
+        maker: first field of ``*IDN?``, or the family's own.
+        serial: third field of ``*IDN?``.
+        firmware: fourth field of ``*IDN?``.
+        transport: the server it is reached through.
+        channels: inputs, by number.
+    """
+
+    model: str
+    variant: str
+    maker: str | None = None
+    serial: str
+    firmware: str
+    transport: Literal["socket", "hislip"]
+    channels: dict[int, ChannelConfig] = Field(default_factory=dict)
+
+
+class AmplifierConfig(ConfigModel):
+    """A voltage amplifier; ``clip`` is zero to peak."""
+
+    kind: Literal["voltage_amplifier"]
+    input: str
+    gain: float
+    bandwidth: Frequency = Field(gt=0)
+    clip: Voltage = Field(gt=0)
+
+
+class NetworkConfig(ConfigModel):
+    """The resistive injection network (see ``network.Resistors``); its points are C, D, port and K."""
+
+    kind: Literal["resistive_network"]
+    input: str
+    device: str | None = None
+    source_resistance: Resistance = Field(ge=0)
+    series_resistance: Resistance = Field(gt=0)
+    load_resistance: Resistance = Field(gt=0)
+    monitor_upper_resistance: Resistance = Field(ge=0)
+    monitor_lower_resistance: Resistance = Field(gt=0)
+
+
+class AnnexDNetworkConfig(ConfigModel):
+    """The injection network of Annex D with Table D.1's components; its points are C, D, port and K.
+
+    Attributes:
+        cx: None if Cx is bypassed.
+        terminals: how many are injected at once; the device is at the first of them.
+        load_resistance, load_capacitance: the device's input between pacing pulses.
+        monitor_resistance, monitor_capacitance: the oscilloscope at K.
+        deviations: of real components from their nominal value, by name.
+    """
+
+    kind: Literal["annex_d_network"]
+    input: str
+    device: str | None = None
+    connection: Literal["terminal_to_terminal", "terminal_to_case"] = "terminal_to_terminal"
+    terminals: int = Field(default=1, ge=1, le=4)
+    cx: Capacitance | None = Field(default=None, gt=0)
+    load_resistance: Resistance = Field(gt=0)
+    load_capacitance: Capacitance = Field(default=0.0, ge=0)
+    monitor_resistance: Resistance = Field(default=1e6, gt=0)
+    monitor_capacitance: Capacitance = Field(default=0.0, ge=0)
+    deviations: dict[AnnexDComponent, Ratio] = Field(default_factory=dict)
+
+
+class NoiseReversionConfig(ConfigModel):
+    """See ``pacemaker_settings.NoiseReversion``."""
+
+    window: Time = Field(gt=0)
+    rate: EventRate | None = Field(default=None, gt=0)
+
+
+class AlteredPulsesConfig(ConfigModel):
+    """See ``pacemaker_settings.AlteredPulses``."""
+
+    level: Voltage = Field(gt=0)
+    hold: Time = Field(default=0.1, gt=0, le=10)
+    amplitude_factor: float = 1.0
+    width_factor: float = Field(default=1.0, gt=0)
+
+
+class ResetConfig(ConfigModel):
+    """See ``pacemaker_settings.Reset``."""
+
+    level: Voltage = Field(gt=0)
+    pause: Time = Field(gt=0)
+    rate: EventRate = Field(gt=0)
+    amplitude: Voltage
+    pulse_width: Time = Field(gt=0)
+
+
+class ClampConfig(ConfigModel):
+    """Clamp diodes (see ``pacemaker_settings.ClampDiodes``); ``source_resistance`` is what the port looks back into."""
+
+    level: Voltage = Field(gt=0)
+    series_resistance: Resistance = Field(ge=0)
+    source_resistance: Resistance = Field(gt=0)
+    charge_time_constant: Time = Field(gt=0)
+    decay_time_constant: Time = Field(gt=0)
+
+
+class PacemakerConfig(ConfigModel):
+    """A pacemaker (see ``pacemaker_settings.PacemakerSettings``); ``present: false`` is a dummy load in its place."""
+
+    kind: Literal["pacemaker"]
+    present: bool = True
+    mode: Literal["VOO", "VVI", "VVT"]
+    rate: EventRate = Field(gt=0)
+    upper_rate: EventRate | None = Field(default=None, gt=0)
+    amplitude: Voltage
+    pulse_width: Time = Field(gt=0)
+    droop_time_constant: Time | None = Field(default=None, gt=0)
+    interval_jitter: Ratio = Field(default=0.0, ge=0, le=0.1)
+    sensing_threshold: Voltage | None = Field(default=None, gt=0)
+    sensing_high_pass: Frequency | None = Field(default=None, gt=0)
+    sensing_low_pass: Frequency | None = Field(default=None, gt=0)
+    blanking: Time = Field(default=0.0, ge=0)
+    refractory: Time = Field(default=0.3, gt=0)
+    noise_reversion: NoiseReversionConfig | None = None
+    altered_pulses: AlteredPulsesConfig | None = None
+    reset: ResetConfig | None = None
+    clamp: ClampConfig | None = None
+    silent: bool = False
+    drop_beat_at: list[int] = Field(default_factory=list)
+    amplitude_drift: Ratio = 0.0
+
+    @model_validator(mode="after")
+    def _programmed_sensibly(self) -> PacemakerConfig:
+        low, high = self.sensing_high_pass, self.sensing_low_pass
+        if (low is None) != (high is None):
+            raise ValueError("a sensing band needs both sensing_high_pass and sensing_low_pass")
+        if low is not None and high is not None and low >= high:
+            raise ValueError("sensing_low_pass must be above sensing_high_pass")
+        if self.mode == "VVT" and (self.upper_rate is None or self.upper_rate < self.rate):
+            raise ValueError("mode VVT needs an upper_rate, no lower than rate")
+        if self.blanking > self.refractory:
+            raise ValueError("blanking must not outlast refractory, which begins with it")
+        return self
+
+
+NodeConfig = Annotated[
+    AmplifierConfig | NetworkConfig | AnnexDNetworkConfig | PacemakerConfig, Field(discriminator="kind")
+]
+
+
+class WorldFile(ConfigModel):
+    """A world as its YAML file says it; ``wires`` go from an oscilloscope input to the point it looks at."""
+
+    aimdlab: Literal["world/1"]
+    seed: int = Field(ge=0)
+    instruments: dict[Name, InstrumentConfig] = Field(min_length=1)
+    nodes: dict[Name, NodeConfig] = Field(default_factory=dict)
+    wires: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,48 @@
+"""The input of a pacemaker: what is injected there, limited by the clamp, handed to the detectors in fixed windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from aimdlab_simulators.world.pacemaker_clamp import Clamp
+from aimdlab_simulators.world.pacemaker_sensing import Detector
+from aimdlab_simulators.world.piecewise import Pieces, pieces_of
+from aimdlab_simulators.world.signal import Signal
+
+# A power of two, so that the windows meet exactly.
+WINDOW_S = 2.0
+
+
+class PacemakerPort:
+    """Follows the injected voltage up to a time.
+
+    A window that is not over is evaluated from its beginning whenever somebody asks, so that nothing depends on when
+    they did. Windows lie on a grid from world time 0.
+    """
+
+    def __init__(self, source: Signal, detectors: Sequence[Detector], clamp: Clamp | None) -> None:
+        self.source = source
+        self._detectors = tuple(detectors)
+        self._clamp = clamp
+        self._window = 0
+        self._until_s = 0.0
+
+    def advance(self, now_s: float) -> None:
+        """Follow the voltage up to ``now_s``."""
+        while self._until_s < now_s:
+            begin_s, end_s = self._window * WINDOW_S, (self._window + 1) * WINDOW_S
+            whole = end_s <= now_s
+            self._until_s = min(end_s, now_s)
+            self._follow(pieces_of(self.source, begin_s, self._until_s), whole=whole)
+            if whole:
+                self._window = math.floor(end_s / WINDOW_S)
+
+    def _follow(self, pieces: Pieces, *, whole: bool) -> None:
+        if self._clamp is not None:
+            self._clamp.follow(pieces, whole=whole)
+            pieces = Pieces(pieces.begins_s, np.asarray(self._clamp.limited(pieces.volts)), pieces.end_s)
+        for detector in self._detectors:
+            detector.follow(pieces, whole=whole)

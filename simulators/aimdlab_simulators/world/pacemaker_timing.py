@@ -1,0 +1,129 @@
+"""The timing of a pacemaker: which event comes next, and what it does to the timer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+from aimdlab_simulators.world import noise
+from aimdlab_simulators.world.exceedances import Exceedances
+from aimdlab_simulators.world.pacemaker_settings import PacemakerSettings
+
+_NEVER = Exceedances()
+
+
+class PacemakerTiming:
+    """Lives from event to event; ties go to a pulse first, then to a reset, then to a sensed event.
+
+    A cycle begins with a paced or sensed event: blanking, then noise sampling to the end of refractory, then sensing
+    until the next pulse is due. A triggered pulse that the upper rate holds back leaves the device deaf until it comes.
+
+    Attributes:
+        until_s: world time up to which it lived.
+        beats: pulses due so far.
+        sensed: events sensed so far.
+        noisy_cycles: cycles in which it paced asynchronously so far.
+        reset_at_s: when it was reset, or None.
+    """
+
+    def __init__(self, settings: PacemakerSettings, key: int, pace: Callable[[float], None]) -> None:
+        self._settings = settings
+        self._key = key
+        self._pace = pace
+        self._sensing: Exceedances = _NEVER
+        self._resetting: Exceedances = _NEVER
+        self._event_s = 0.0
+        self._paced_s = -math.inf
+        self._pending_s: float | None = None
+        self._noisy = False
+        self.until_s = 0.0
+        self.beats = 0
+        self.sensed = 0
+        self.noisy_cycles = 0
+        self.reset_at_s: float | None = None
+
+    def listen(self, sensing: Exceedances | None, resetting: Exceedances | None) -> None:
+        """Take what is detected from here."""
+        self._sensing = sensing or _NEVER
+        self._resetting = resetting or _NEVER
+
+    @property
+    def mode(self) -> str:
+        """VOO, VVI or VVT; after a reset VVI."""
+        return self._settings.mode if self.reset_at_s is None else "VVI"
+
+    def live(self, now_s: float) -> None:
+        """Go on to ``now_s``; all that is detected before that must be known."""
+        while self.until_s < now_s:
+            due_s = self._due_s()
+            stop_s = min(due_s, now_s)
+            sampled_s = self._event_s + self._settings.refractory_s
+            if self._pending_s is None and self.until_s < sampled_s:
+                stop_s = min(stop_s, sampled_s)
+            reset_s = self._resetting.first(self.until_s, stop_s) if self.reset_at_s is None else None
+            listen_s = stop_s if reset_s is None else reset_s
+            sensed_s = self._first_sensed(max(sampled_s, self.until_s), listen_s)
+            if sensed_s is not None:
+                self._sense(sensed_s)
+            elif reset_s is not None:
+                self._reset(reset_s)
+            elif stop_s == due_s:
+                self._pulse(due_s)
+            else:
+                self.until_s = stop_s
+                if stop_s == sampled_s and self._pending_s is None:
+                    self._judge_noise(sampled_s)
+
+    def _due_s(self) -> float:
+        if self._pending_s is not None:
+            return self._pending_s
+        settings = self._settings
+        reset, reversion = settings.reset, settings.noise_reversion
+        interval_s = settings.interval_s
+        if self.reset_at_s is not None and reset is not None:
+            interval_s = reset.interval_s
+        if self._noisy and reversion is not None and reversion.interval_s is not None:
+            interval_s = max(reversion.interval_s, settings.refractory_s)
+        jitter = settings.jitter
+        if jitter:
+            jitter *= float(noise.gaussian(self._key, (self.beats + self.sensed, 0), 0, 1, 1)[0])
+        return self._event_s + interval_s * max(0.1, 1.0 + jitter)
+
+    def _first_sensed(self, start_s: float, end_s: float) -> float | None:
+        if self.mode == "VOO" or self._pending_s is not None or self._noisy:
+            return None
+        return self._sensing.first(start_s, end_s)
+
+    def _sense(self, at_s: float) -> None:
+        self.sensed += 1
+        self._begin_cycle(at_s)
+        if self.mode == "VVT":
+            self._pending_s = max(at_s, self._paced_s + self._settings.upper_interval_s)
+
+    def _reset(self, at_s: float) -> None:
+        reset = self._settings.reset
+        if reset is not None:
+            self.reset_at_s = at_s
+            self._begin_cycle(at_s)
+            self._pending_s = at_s + reset.pause_s
+
+    def _pulse(self, at_s: float) -> None:
+        self.beats += 1
+        self._pending_s = None
+        self._paced_s = at_s
+        self._begin_cycle(at_s)
+        self._pace(at_s)
+
+    def _begin_cycle(self, at_s: float) -> None:
+        self._event_s = self.until_s = at_s
+        self._noisy = False
+
+    def _judge_noise(self, end_s: float) -> None:
+        reversion = self._settings.noise_reversion
+        if reversion is None or self.mode == "VOO":
+            return
+        found_s = self._sensing.onsets(self._event_s + self._settings.blanking_s, end_s)
+        gaps_s = (later - sooner for sooner, later in pairwise(found_s))
+        self._noisy = any(gap_s <= reversion.window_s for gap_s in gaps_s)
+        self.noisy_cycles += self._noisy

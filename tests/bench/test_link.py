@@ -1,0 +1,515 @@
+"""The VISA link against real TCP peers that answer, err, dawdle and vanish."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import pyvisa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyvisa.constants import ResourceAttribute, StatusCode
+
+from aimdlab.bench.clock import RealClock, VirtualClock
+from aimdlab.bench.link import VisaLink
+from aimdlab.errors import InstrumentError, LinkError
+
+Handler = Callable[["Conversation"], None]
+
+
+class Conversation:
+    """The instrument's end of one connection."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._file = connection.makefile("rb")
+
+    def line(self) -> bytes:
+        return self._file.readline().removesuffix(b"\n")
+
+    def exactly(self, count: int) -> bytes:
+        return self._file.read(count)
+
+    def say(self, *parts: bytes) -> None:
+        for part in parts:
+            self.connection.sendall(part)
+
+    def until_closed(self) -> None:
+        while self._file.read(1 << 20):
+            pass
+
+    def close(self) -> None:
+        self._file.close()
+        self.connection.close()
+
+
+class Peer:
+    """A TCP server that has one conversation per connection."""
+
+    def __init__(self, *handlers: Handler) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.failures: list[Exception] = []
+        self._handlers = handlers
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def resource(self) -> str:
+        return f"TCPIP::127.0.0.1::{self.port}::SOCKET"
+
+    def _serve(self) -> None:
+        for handler in self._handlers:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            conversation = Conversation(connection)
+            try:
+                handler(conversation)
+            except OSError:
+                pass  # the link hung up, which many tests want
+            except (AssertionError, ValueError) as failure:
+                self.failures.append(failure)
+            finally:
+                conversation.close()
+
+    def stop(self) -> None:
+        # shutdown wakes accept on Linux, close on Windows
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        assert self.failures == []
+
+
+@pytest.fixture
+def peer() -> Iterator[Callable[..., Peer]]:
+    peers: list[Peer] = []
+
+    def make(*handlers: Handler) -> Peer:
+        peers.append(Peer(*handlers))
+        return peers[-1]
+
+    yield make
+    for each in peers:
+        each.stop()
+
+
+@contextlib.contextmanager
+def linked(resource: str, timeout_s: float = 5.0, **options: object) -> Iterator[VisaLink]:
+    link = VisaLink.open("scope", resource, RealClock(), timeout_s=timeout_s, **options)  # type: ignore[arg-type]
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def answering(**answers: str) -> Handler:
+    def handler(conversation: Conversation) -> None:
+        while command := conversation.line():
+            answer = answers.get(command.decode().strip("*?"))
+            if answer is not None:
+                conversation.say(answer.encode() + b"\n")
+
+    return handler
+
+
+class OtherLibrary:
+    """Stands for a VISA library without PyVISA-py's session objects: the link has to do with viRead and viWrite."""
+
+    def open_resource(self, *args: object, **kwargs: object) -> object:
+        resource = pyvisa.ResourceManager("@py").open_resource(*args, **kwargs)  # type: ignore[arg-type]
+        resource.visalib = OtherVisalib(resource.visalib)  # type: ignore[assignment]
+        return resource
+
+
+class OtherVisalib:
+    def __init__(self, visalib: pyvisa.highlevel.VisaLibraryBase) -> None:
+        self._visalib = visalib
+
+    def __getattr__(self, name: str) -> object:
+        if name == "sessions":
+            raise AttributeError(name)
+        return getattr(self._visalib, name)
+
+    def set_attribute(self, session: object, attribute: object, state: object) -> object:
+        if attribute == ResourceAttribute.tcpip_nodelay:  # PyVISA-py alone raises something of its own here
+            return StatusCode.success
+        return self._visalib.set_attribute(session, attribute, state)  # type: ignore[arg-type]
+
+
+BOTH = pytest.mark.parametrize("options", [{}, {"resource_manager": OtherLibrary()}], ids=["stream", "message"])
+
+
+@BOTH
+def test_line_goes_out_with_lf_and_reply_comes_back_without(
+    peer: Callable[..., Peer], options: dict[str, object]
+) -> None:
+    heard: list[bytes] = []
+
+    def handler(conversation: Conversation) -> None:
+        heard.append(conversation.line())
+        heard.append(conversation.line())
+        conversation.say(b"+1.0E+00\r\n")
+        conversation.until_closed()
+
+    with linked(peer(handler).resource, **options) as link:
+        link.write("OUTP1 OFF")
+        assert link.query("VOLT?") == "+1.0E+00"
+    assert heard == [b"OUTP1 OFF", b"VOLT?"]
+
+
+@BOTH
+@pytest.mark.parametrize("size", [0, 1, 9, 4096, 4097, 1_000_000])
+def test_block_of_line_feeds_split_into_segments(
+    peer: Callable[..., Peer], size: int, options: dict[str, object]
+) -> None:
+    payload = (b"\n\r#1" * (size // 4 + 1))[:size]
+
+    def handler(conversation: Conversation) -> None:
+        assert conversation.line() == b":WAV:DATA?"
+        head = f"#8{size:08d}".encode()
+        conversation.say(head[:1], head[1:5], head[5:])
+        for start in range(0, size, max(1, size // 7)):
+            conversation.say(payload[start : start + max(1, size // 7)])
+        conversation.say(b"\n")
+        assert conversation.line() == b"*IDN?"
+        conversation.say(b"in step\n")
+
+    with linked(peer(handler).resource, **options) as link:
+        assert link.query_block(":WAV:DATA?") == payload
+        assert link.query("*IDN?") == "in step"
+
+
+@given(payload=st.binary(max_size=3000))
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_payload_survives_both_ways(echo: VisaLink, payload: bytes) -> None:
+    echo.write_block("KEEP ", payload)
+    assert echo.query_block("GIVE?") == payload
+
+
+@pytest.fixture
+def echo(peer: Callable[..., Peer]) -> Iterator[VisaLink]:
+    def handler(conversation: Conversation) -> None:
+        while command := conversation.exactly(5):
+            assert command == b"KEEP "
+            digits = int(conversation.exactly(2)[1:])
+            block = conversation.exactly(int(conversation.exactly(digits)))
+            assert conversation.line() == b""
+            assert conversation.line() == b"GIVE?"
+            conversation.say(f"#9{len(block):09d}".encode() + block + b"\n")
+
+    with linked(peer(handler).resource) as link:
+        yield link
+
+
+@BOTH
+def test_silence_is_a_time_out_and_the_late_reply_is_never_taken_for_the_next(
+    peer: Callable[..., Peer], options: dict[str, object]
+) -> None:
+    hung_up = threading.Event()
+
+    def slow(conversation: Conversation) -> None:
+        assert conversation.line() == b"FIRST?"
+        hung_up.wait(10)  # the link has given up; the answer comes too late
+        conversation.say(b"answer to the first\n")
+
+    def quick(conversation: Conversation) -> None:
+        assert conversation.line() == b"SECOND?"
+        conversation.say(b"answer to the second\n")
+
+    with linked(peer(slow, quick).resource, timeout_s=0.2, **options) as link:
+        with pytest.raises(LinkError, match=r"scope, command 'FIRST\?': .*within 0\.2 s"):
+            link.query("FIRST?")
+        hung_up.set()
+        for refused in (lambda: link.query("SECOND?"), lambda: link.write("X"), lambda: link.query_block("Y?")):
+            with pytest.raises(LinkError, match=r"not sent.*within 0\.2 s.*'FIRST\?'.*Reconnect"):
+                refused()
+        assert link.is_broken
+        link.reconnect()
+        assert link.query("SECOND?") == "answer to the second"
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (b"#6001000" + b"x" * 400, "0 of 1000 bytes|within"),
+        (b"ERROR\n", "a block was expected, but the reply begins b'ER'"),
+        (b"#0abc\n", "a block was expected"),
+        (b"#3x10\n", "a block was expected"),
+        (b"#12abc\n", "longer than its header says"),
+    ],
+)
+def test_broken_block_breaks_the_link(
+    peer: Callable[..., Peer], reply: bytes, message: str, options: dict[str, object]
+) -> None:
+    def handler(conversation: Conversation) -> None:
+        conversation.line()
+        conversation.say(reply)
+        conversation.until_closed()
+
+    with linked(peer(handler).resource, timeout_s=0.2, **options) as link:
+        with pytest.raises(LinkError, match=message):
+            link.query_block("DATA?")
+        assert link.is_broken
+
+
+def test_garbage_that_is_not_text_breaks_the_link(peer: Callable[..., Peer]) -> None:
+    def handler(conversation: Conversation) -> None:
+        conversation.line()
+        conversation.say(b"\xff\xfe\x00\n")
+        conversation.until_closed()
+
+    with linked(peer(handler).resource) as link:
+        with pytest.raises(LinkError, match="not text"):
+            link.query("*IDN?")
+        with pytest.raises(LinkError, match="not sent"):
+            link.query("*IDN?")
+
+
+def test_reply_without_end_is_not_read_for_ever(peer: Callable[..., Peer]) -> None:
+    def handler(conversation: Conversation) -> None:
+        conversation.line()
+        for _ in range(64):
+            conversation.say(b"a" * (1 << 16))
+
+    with linked(peer(handler).resource) as link, pytest.raises(LinkError, match="no end after"):
+        link.query("*IDN?")
+
+
+def test_unasked_bytes_are_noticed_before_the_next_command(peer: Callable[..., Peer]) -> None:
+    sent = threading.Event()
+
+    def handler(conversation: Conversation) -> None:
+        assert conversation.line() == b"ONE?"
+        conversation.say(b"1\n2\n")
+        sent.set()
+        conversation.until_closed()
+
+    with linked(peer(handler).resource) as link:
+        assert link.query("ONE?") == "1"
+        assert sent.wait(10)
+        with pytest.raises(LinkError, match="out of step"):
+            link.query("TWO?")
+
+
+def test_connection_closed_before_and_during_a_reply_is_noticed_at_once(peer: Callable[..., Peer]) -> None:
+    def hang_up_instead(conversation: Conversation) -> None:
+        conversation.line()
+
+    def hang_up_inside(conversation: Conversation) -> None:
+        conversation.line()
+        conversation.say(b"#41000" + b"x" * 10)
+
+    with linked(peer(hang_up_instead, hang_up_inside).resource, timeout_s=30) as link:
+        begun = time.monotonic()
+        with pytest.raises(LinkError, match="closed the connection"):
+            link.query("*IDN?")
+        link.reconnect()
+        with pytest.raises(LinkError, match="closed the connection after 10 of 1000 bytes"):
+            link.query_block("DATA?")
+        assert time.monotonic() - begun < 5
+
+
+def test_hung_up_between_two_commands(peer: Callable[..., Peer]) -> None:
+    def handler(conversation: Conversation) -> None:
+        conversation.line()
+        conversation.say(b"bye\n")
+
+    other = peer(handler)
+    with linked(other.resource) as link:
+        assert link.query("*IDN?") == "bye"
+        other.stop()  # joins the server's thread: the connection is closed
+        with pytest.raises(LinkError, match="closed the connection"):
+            link.write("OUTP1 ON")
+
+
+def unused_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.mark.parametrize("form", ["TCPIP::127.0.0.1::{}::SOCKET", "TCPIP::127.0.0.1::hislip0,{}::INSTR"])
+def test_nobody_there_is_said_quickly(form: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(LinkError, match=r"scope: nobody answers at TCPIP.*refused.*switched on"):
+        VisaLink.open("scope", form.format(unused_port()), RealClock(), timeout_s=5)
+    assert time.monotonic() - begun < 3
+
+
+def test_resource_that_is_no_resource() -> None:
+    with pytest.raises(LinkError, match="VISA cannot open nonsense"):
+        VisaLink.open("scope", "nonsense", RealClock())
+
+
+def test_nagle_is_off(peer: Callable[..., Peer]) -> None:
+    def handler(conversation: Conversation) -> None:
+        while command := conversation.line():
+            if command.endswith(b"?"):
+                conversation.say(b"1\n")
+
+    # With Nagle's algorithm and delayed acknowledgements every write-write-read costs 40 ms or more.
+    with linked(peer(handler).resource) as link:
+        begun = time.monotonic()
+        for _ in range(50):
+            link.write("A")
+            link.write("B")
+            assert link.query("C?") == "1"
+        assert time.monotonic() - begun < 1.0
+
+
+def test_line_feed_in_a_command_is_refused_and_nothing_is_sent(peer: Callable[..., Peer]) -> None:
+    with linked(peer(answering(IDN="still here")).resource) as link:
+        for bad in ("OUTP1 OFF\nOUTP2 OFF", "VOLT 5 µV"):
+            with pytest.raises(InstrumentError, match="nothing was sent"):
+                link.write(bad)
+        assert link.query("*IDN?") == "still here"
+
+
+def test_jobs_run_in_one_worker_in_order_and_directly_inside_a_job(peer: Callable[..., Peer]) -> None:
+    with linked(peer(answering(IDN="me")).resource) as link:
+        threads: list[str] = []
+
+        def job() -> str:
+            threads.append(threading.current_thread().name)
+            nested = link.submit(lambda: threads.append(threading.current_thread().name))
+            assert nested.done()
+            return link.query("*IDN?")
+
+        futures = [link.submit(job) for _ in range(5)]
+        assert [future.result(10) for future in futures] == ["me"] * 5
+        assert threads == ["link scope"] * 10
+
+
+def test_error_of_a_job_reaches_the_caller_and_the_link_lives_on(peer: Callable[..., Peer]) -> None:
+    with linked(peer(answering(IDN="me")).resource) as link:
+
+        def broken() -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            link.submit(broken).result(10)
+        assert link.query("*IDN?") == "me"
+
+
+def test_error_in_the_middle_of_a_message_breaks_the_link(peer: Callable[..., Peer]) -> None:
+    def failing(direction: str, text: str) -> None:
+        if direction == "<":
+            raise ZeroDivisionError
+
+    with linked(peer(answering(IDN="me")).resource, trace=failing) as link:
+        with pytest.raises(ZeroDivisionError):
+            link.query("*IDN?")
+        with pytest.raises(LinkError, match="ZeroDivisionError"):
+            link.query("*IDN?")
+
+
+def test_trace_shows_text_and_length_of_blocks(peer: Callable[..., Peer]) -> None:
+    def handler(conversation: Conversation) -> None:
+        conversation.line()
+        conversation.say(b"me\n")
+        conversation.line()
+        conversation.line()
+        conversation.say(b"#13abc\n")
+
+    seen: list[tuple[str, str]] = []
+    with linked(peer(handler).resource, trace=lambda *entry: seen.append(entry)) as link:
+        link.query("*IDN?")
+        link.write_block("DATA ", b"1234")
+        link.query_block("DATA?")
+    assert seen == [(">", "*IDN?"), ("<", "me"), (">", "DATA #<4 bytes>"), (">", "DATA?"), ("<", "#<3 bytes>")]
+
+
+def test_close_is_idempotent_from_any_thread_and_final(peer: Callable[..., Peer]) -> None:
+    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, RealClock())
+    threads = [threading.Thread(target=link.close) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    link.close()
+    for refused in (lambda: link.query("*IDN?"), lambda: link.submit(lambda: None), link.reconnect):
+        with pytest.raises(LinkError, match="closed"):
+            refused()
+
+
+def test_close_from_inside_a_job(peer: Callable[..., Peer]) -> None:
+    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, RealClock())
+
+    def job() -> None:
+        link.close()
+        with pytest.raises(LinkError, match="closed"):
+            link.query("*IDN?")
+        with pytest.raises(LinkError, match="closed"):
+            link.reconnect()
+
+    link.submit(job).result(10)
+    link.close()
+
+
+def test_jobs_submitted_before_close_are_done_first(peer: Callable[..., Peer]) -> None:
+    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, RealClock())
+    begun, go_on = threading.Event(), threading.Event()
+    link.submit(lambda: (begun.set(), go_on.wait(10)))
+    assert begun.wait(10)
+    last = link.submit(lambda: link.query("*IDN?"))
+    closer = threading.Thread(target=link.close)
+    closer.start()
+    go_on.set()
+    closer.join(10)
+    assert last.result(10) == "me"
+
+
+def test_closing_one_link_leaves_the_others_and_the_shared_manager_alone(peer: Callable[..., Peer]) -> None:
+    with linked(peer(answering(IDN="second")).resource) as second:
+        with linked(peer(answering(IDN="first")).resource) as first:
+            assert first.query("*IDN?") == "first"
+        assert second.query("*IDN?") == "second"
+
+
+def test_a_manager_that_somebody_closed_is_replaced(peer: Callable[..., Peer]) -> None:
+    pyvisa.ResourceManager("@py").close()
+    with linked(peer(answering(IDN="me")).resource) as link:
+        assert link.query("*IDN?") == "me"
+
+
+def test_virtual_time_stands_still_while_the_worker_works_and_moves_when_it_sleeps(peer: Callable[..., Peer]) -> None:
+    advances: list[float] = []
+
+    def advance(t_s: float) -> float:
+        advances.append(t_s)
+        return t_s
+
+    clock = VirtualClock(advance, start_s=100.0)
+    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, clock)
+    try:
+        for _ in range(100):
+            assert link.query("*IDN?") == "me"
+        assert advances == []
+
+        def poll() -> float:
+            clock.sleep(2.5)
+            assert link.query("*IDN?") == "me"
+            return clock.now_s()
+
+        future = link.submit(poll)
+        clock.sleep(1.0)  # both sleep: time goes to the earlier one first
+        assert clock.now_s() == 101.0
+        assert clock.wait(future) == 102.5
+        assert advances == [101.0, 102.5]
+        with pytest.raises(LinkError):
+            clock.wait(link.submit(lambda: link.query_block("*IDN?")))
+    finally:
+        link.close()
+    clock.sleep(1.0)  # every token came back, or this would wait for ever
+    assert advances[-1] == 103.5

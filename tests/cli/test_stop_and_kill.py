@@ -1,0 +1,141 @@
+"""Whatever ends a run, the outputs are off or end by themselves, as seen at the bench that lives on."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pyvisa
+
+from aimdlab.session.reader import open_session
+from command_line import COMMAND, Control, Lab, wait_for
+
+Served = tuple[Control, dict[str, Any]]
+
+posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+def start(lab: Lab, control: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session), "--clock", "real", "--attach", control],
+        cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def playing(control: Control) -> bool:
+    channel = control.generator()["channels"]["1"]
+    return bool(channel["output"] and channel["playing"])
+
+
+def long_exposure(control: Control) -> bool:
+    """The exposure, not the single burst of the verify capture."""
+    now_s = control.ask("now")["now_s"]
+    channel = control.generator()["channels"]["1"]
+    return bool(channel["output"] and channel["playing"] and (channel["playing_until_s"] or 0) > now_s + 5)
+
+
+def outputs(control: Control) -> set[bool]:
+    return {channel["output"] for channel in control.generator()["channels"].values()}
+
+
+def skip_baseline(lab: Lab) -> None:
+    """Shorten the way to the first exposure: the baseline takes its 15 s all the same."""
+    lab.fewer_steps()
+
+
+@posix_signals
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_stop_leaves_every_output_off(lab: Lab, served: Served, number: signal.Signals) -> None:
+    control, hello = served
+    skip_baseline(lab)
+    with start(lab, hello["control"]) as run:
+        wait_for(lambda: long_exposure(control))
+        run.send_signal(number)
+        _, said = run.communicate(timeout=20)
+    assert run.returncode == 4, said
+    assert outputs(control) == {False}
+    assert "what was measured is kept in" in said
+    # The same as any VISA client sees it.
+    resource = next(entry["resource"] for entry in hello["instruments"] if entry["instrument"] == "generator")
+    manager = pyvisa.ResourceManager("@py")
+    generator = manager.open_resource(resource, read_termination="\n", write_termination="\n")
+    assert [generator.query(f"OUTP{channel}?") for channel in (1, 2)] == ["0", "0"]  # type: ignore[attr-defined]
+    generator.close()
+    manager.close()
+    # The baseline stays, the exposure in flight counts for nothing, the log has the cause and the safe state.
+    with open_session(lab.session) as session:
+        assert [attempt.step_id for attempt in session.attempts()] == ["1/baseline"]
+        kinds = [event.kind for event in session.events()]
+    assert kinds.index("safety.made_safe") < kinds.index("run.interrupted"), "outputs first"
+
+
+@posix_signals
+def test_ctrl_c_again_and_again_still_leaves_every_output_off(lab: Lab, served: Served) -> None:
+    control, hello = served
+    skip_baseline(lab)
+    with start(lab, hello["control"]) as run:
+        wait_for(lambda: long_exposure(control))
+        for _ in range(20):
+            run.send_signal(signal.SIGINT)
+        run.communicate(timeout=20)
+    assert run.returncode == 4
+    assert outputs(control) == {False}
+
+
+@posix_signals
+def test_a_killed_run_leaves_the_bench_alive_and_observable(lab: Lab, served: Served) -> None:
+    control, hello = served
+    skip_baseline(lab)
+    with start(lab, hello["control"]) as run:
+        wait_for(lambda: long_exposure(control))
+        run.kill()
+        run.communicate(timeout=20)
+    assert playing(control), "nobody switched anything: the bench goes on"
+    until_s = control.generator()["channels"]["1"]["playing_until_s"]
+    assert until_s - control.ask("now")["now_s"] < 16, "at most one exposure is left running"
+    with open_session(lab.session) as session:
+        assert [attempt.step_id for attempt in session.attempts()] == ["1/baseline"]
+    # Somebody else can make it safe, and run again on the same bench.
+    assert lab.cli("check", lab.campaign, "--attach", hello["control"]).returncode == 0
+
+
+@posix_signals
+def test_a_virtual_run_that_is_killed_gives_time_back(lab: Lab, served: Served) -> None:
+    control, hello = served
+    with subprocess.Popen(
+        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session), "--attach", hello["control"]],
+        cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as run:  # fmt: skip
+        wait_for(lambda: bool(control.ask("state")["virtual"]))
+        run.kill()
+        run.wait(timeout=20)
+    wait_for(lambda: not control.ask("state")["virtual"])
+    now_s = control.ask("now")["now_s"]
+    wait_for(lambda: control.ask("now")["now_s"] > now_s)
+
+
+@posix_signals
+def test_tell_speaks_to_a_running_session(lab: Lab, served: Served) -> None:
+    control, hello = served
+    skip_baseline(lab)
+    with start(lab, hello["control"]) as run:
+        wait_for((lab.session / "inbox").is_dir)
+        assert lab.cli("tell", lab.session, "note", "the door was opened").returncode == 0
+        assert lab.cli("tell", lab.session, "stop").returncode == 0
+        _, said = run.communicate(timeout=30)
+    assert run.returncode == 4, said
+    assert "stop asked for by" in said
+    assert outputs(control) == {False}
+    with open_session(lab.session) as session:
+        messages = [event.message for event in session.events()]
+    assert any("the door was opened" in message for message in messages)
+
+
+def test_tell_needs_a_session_and_a_word_it_knows(lab: Lab) -> None:
+    assert lab.cli("tell", Path("nowhere"), "stop").returncode == 2
+    (lab.folder / "s" / "inbox").mkdir(parents=True)
+    wrong = lab.cli("tell", "s", "explode")
+    assert wrong.returncode == 2
+    assert "explode" in wrong.stderr

@@ -1,0 +1,84 @@
+"""A scripted instrument: the exact exchange that a driver must produce, over real TCP and real PyVISA."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from aimdlab.bench.clock import RealClock
+from aimdlab.bench.link import VisaLink
+
+Exchange = Sequence[tuple[str | bytes, str | bytes | None]]
+
+
+class ScriptedInstrument:
+    """Expects the messages of ``exchange`` in order and answers each as it says; notes the first that differs.
+
+    An answer of None is silence; text is ended with LF; bytes are sent as they are.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.problem: str | None = None
+        self._exchange = list(exchange)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.resource = f"TCPIP::127.0.0.1::{self._listener.getsockname()[1]}::SOCKET"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            self.problem = "nobody connected"
+            return
+        with connection, connection.makefile("rb") as file:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):
+                self.problem = self._converse(connection, file)
+
+    def _converse(self, connection: socket.socket, file: Any) -> str | None:
+        for expected, answer in self._exchange:
+            message = file.read(len(expected) + 1) if isinstance(expected, bytes) else file.readline()
+            wanted = (expected if isinstance(expected, bytes) else expected.encode()) + b"\n"
+            if message != wanted:
+                return f"expected {wanted!r}\n     got {message!r}"
+            if answer is not None:
+                connection.sendall(answer if isinstance(answer, bytes) else answer.encode() + b"\n")
+        rest = file.read()
+        return f"sent too much: {rest!r}" if rest else None
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+
+@contextlib.contextmanager
+def _played(driver_class: Any, exchange: Exchange, options: dict[str, Any], timeout_s: float) -> Iterator[Any]:
+    instrument = ScriptedInstrument(exchange)
+    try:
+        link = VisaLink.open("bench name", instrument.resource, RealClock(), timeout_s=timeout_s)
+        try:
+            yield driver_class("bench name", link, driver_class.Options.model_validate(options))
+        finally:
+            link.close()
+    finally:
+        instrument.stop()
+        if instrument.problem is not None:
+            pytest.fail(instrument.problem)
+
+
+@pytest.fixture
+def play() -> Callable[..., Any]:
+    """``with play(Driver, exchange) as driver``: every message of the exchange must be sent, and no other."""
+
+    def start(driver_class: Any, exchange: Exchange, timeout_s: float = 5.0, **options: Any) -> Any:
+        return _played(driver_class, exchange, options, timeout_s)
+
+    return start

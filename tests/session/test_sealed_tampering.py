@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401 - registers the filter
+import numpy as np
+import pytest
+
+from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.session.folder import SessionFolder
+from aimdlab.session.reader import open_session
+from aimdlab.session.seal import seal
+
+CAPTURE = "capture_device_monitor_exposure"
+
+
+@pytest.fixture
+def sealed(make_session: Callable[..., SessionFolder]) -> Path:
+    return seal(make_session())
+
+
+def add_one(path: str, index: Any) -> Callable[[h5py.Group], object]:
+    def change(entry: h5py.Group) -> None:
+        entry[path][index] += 1
+
+    return change
+
+
+def set_cell(table: str, row: int, column: str, value: Any) -> Callable[[h5py.Group], object]:
+    def change(entry: h5py.Group) -> None:
+        cells = entry[table][row]
+        cells[column] = value
+        entry[table][row] = cells
+
+    return change
+
+
+def swap(path: str) -> Callable[[h5py.Group], object]:
+    def change(entry: h5py.Group) -> None:
+        one, other = entry[path][1], entry[path][2]
+        entry[path][1], entry[path][2] = other, one
+
+    return change
+
+
+def swap_records(entry: h5py.Group) -> None:
+    """Swap two attempts together with their hashes."""
+    swap("records")(entry)
+    one, other = entry["attempts"][1]["sha256"], entry["attempts"][2]["sha256"]
+    set_cell("attempts", 1, "sha256", other)(entry)
+    set_cell("attempts", 2, "sha256", one)(entry)
+
+
+def drop_last(path: str) -> Callable[[h5py.Group], object]:
+    def change(entry: h5py.Group) -> None:
+        values = entry[path][:-1]
+        dtype = entry[path].dtype
+        del entry[path]
+        entry.create_dataset(path, data=values, dtype=dtype)
+
+    return change
+
+
+def rewrite(path: str, old: str, new: str, row: Any = ()) -> Callable[[h5py.Group], object]:
+    def change(entry: h5py.Group) -> None:
+        text = entry[path][row].decode()
+        assert old in text
+        entry[path][row] = text.replace(old, new)
+
+    return change
+
+
+def forge_chain(entry: h5py.Group) -> None:
+    """Turn a FAIL into a PASS and recompute every hash of the chain of attempts after it."""
+    previous = None
+    for index in range(len(entry["records"])):
+        record = json.loads(entry["records"][index])
+        if index == 2:
+            record["attempt"]["score"]["verdict"] = "PASS"
+        if previous is not None:
+            record["previous"] = previous
+        text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        previous = hashlib.sha256(text.encode()).hexdigest()
+        entry["records"][index] = text
+        set_cell("attempts", index, "sha256", previous)(entry)
+
+
+TAMPERINGS: list[tuple[Callable[[h5py.Group], object], str]] = [
+    (add_one(f"{CAPTURE}/codes", (2, 1234)), "attempt 2 at step 1 .*'device_monitor', exposure"),
+    (add_one("reading_ambient_temperature/value", 7), "attempt 1 at step 1 .*ambient_temperature"),
+    (add_one("reading_ambient_temperature/t_s", 12), "attempt 2 at step 1 .*ambient_temperature"),
+    (rewrite("records", '"FAIL"', '"PASS"', 2), "attempt 2 at step 1 .* was altered"),
+    (forge_chain, "attempt 2 at step 1 .* was altered"),
+    (swap_records, "attempt 2 at step 1 .* was moved"),
+    (swap("records"), "attempt 2 at step 1 .* was altered"),
+    (drop_last("records"), "records of the attempts were altered"),
+    (lambda entry: (drop_last("records")(entry), drop_last("attempts")(entry)), "attempt 2 at step 0 .* was removed"),
+    (rewrite("events", "session.created", "session.invented", 0), r"event 0 \(session.invented\) was altered"),
+    (swap("events"), r"event 2 .* was moved"),
+    (drop_last("events"), "events were removed"),
+    (rewrite("header", "Müller", "Meier"), "header was altered"),
+    (rewrite("configuration/0001/data", "60", "90"), r"devices/x.yaml was altered"),
+    (set_cell("features", 2, "value", 0.5), "/entry/features was altered"),
+    (set_cell("verdicts", 1, "verdict", b"PASS"), "/entry/verdicts was altered"),
+    (set_cell("attempts", 2, "reason", b"good"), "/entry/attempts was altered"),
+    (set_cell("capture_index", 0, "row", 1), "attempt 1 at step 0"),
+    (add_one(f"{CAPTURE}/scale", 0), f"/entry/{CAPTURE}/scale was altered"),
+    (add_one(f"{CAPTURE}/time", 2999), f"/entry/{CAPTURE}/time was altered"),
+    (lambda entry: entry[f"{CAPTURE}/offset"].attrs.__setitem__("units", "mV"), f"/entry/{CAPTURE}/offset was altered"),
+    (lambda entry: entry.attrs.__delitem__("default"), "/entry was altered"),
+    (lambda entry: entry.file.attrs.__setitem__("creator", "me"), "/ was altered"),
+    (lambda entry: entry.create_dataset("more", data=1), "/entry/more was added"),
+    (lambda entry: entry.__delitem__("environment/host"), "/entry/environment/host was removed"),
+    (lambda entry: entry.__setitem__("loop", entry), "/entry/loop was added"),
+    (
+        lambda entry: (entry.__delitem__("notes"), entry.__setitem__("notes", h5py.SoftLink("/entry/features"))),
+        "/entry/notes was altered: it is a link",
+    ),
+    (rewrite("integrity/root", '"count":5', '"count":4'), "root record was altered"),
+    (rewrite("integrity/tree", "NXdata", "NXdatb"), "list of the file's contents was altered"),
+    (lambda entry: entry.__delitem__("integrity"), "root record was altered"),
+]
+
+
+@pytest.mark.parametrize(("tamper", "named"), TAMPERINGS, ids=range(len(TAMPERINGS)))
+def test_tampering_with_a_sealed_file_is_named(
+    sealed: Path, tamper: Callable[[h5py.Group], object], named: str
+) -> None:
+    with h5py.File(sealed, "r+") as file:
+        tamper(file["entry"])
+    with pytest.raises(RecordAlteredError, match=named), open_session(sealed) as session:
+        session.verify()
+
+
+def everything(path: Path) -> list[Any]:
+    """All that h5py can read in a file."""
+    found: list[Any] = []
+
+    def take(name: str, item: h5py.HLObject) -> None:
+        attributes = sorted((key, np.asarray(value).tolist()) for key, value in item.attrs.items())
+        content = np.asarray(item[()]).tolist() if isinstance(item, h5py.Dataset) else None
+        found.append((name, repr(attributes), repr(content)))
+
+    with h5py.File(path) as file:
+        take("/", file)
+        file.visititems(take)
+    return found
+
+
+def test_single_bytes_changed_anywhere_are_noticed_where_they_can_be_read(sealed: Path, tmp_path: Path) -> None:
+    original, content = everything(sealed), sealed.read_bytes()
+    rng, noticed = np.random.default_rng(11), 0
+    for position, change in zip(rng.integers(0, len(content), 60), rng.integers(1, 256, 60), strict=True):
+        changed = bytearray(content)
+        changed[position] ^= change
+        copy = tmp_path / "changed.h5"
+        copy.write_bytes(changed)
+        try:
+            with open_session(copy) as session:
+                session.verify()
+        except RecordError:
+            noticed += 1
+        else:
+            assert everything(copy) == original, f"byte {position} changed what can be read, and nobody noticed"
+    assert noticed > 10
+
+
+def test_a_truncated_file_is_an_error(sealed: Path) -> None:
+    content = sealed.read_bytes()
+    for length in (0, 100, len(content) // 2, len(content) - 1):
+        sealed.write_bytes(content[:length])
+        with pytest.raises(RecordError), open_session(sealed) as session:
+            session.verify()

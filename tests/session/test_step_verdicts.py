@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimdlab.scoring.results import EXPOSURE_PROVEN, Feature, Score, Verdict
+from aimdlab.session.folder import SessionFolder
+from aimdlab.session.header import SessionHeader
+from aimdlab.session.model import Attempt
+from aimdlab.session.reader import open_session
+from aimdlab.session.seal import seal
+from aimdlab.session.verdicts import Tried, step_verdict
+
+PASS, FAIL, INCONCLUSIVE = (Tried(verdict, True) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE))
+INVALID, PROVEN_INVALID = Tried(Verdict.INVALID, False), Tried(Verdict.INVALID, True)
+NOT_RUN = Tried(Verdict.NOT_RUN, True)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "verdict"),
+    [
+        ([], Verdict.NOT_RUN),
+        ([PASS], Verdict.PASS),
+        ([INVALID, PASS], Verdict.PASS),
+        ([INVALID, INVALID], Verdict.INVALID),
+        ([FAIL, PASS], Verdict.FAIL),
+        ([PASS, INCONCLUSIVE], Verdict.INCONCLUSIVE),
+        ([INCONCLUSIVE, FAIL, INVALID], Verdict.FAIL),
+        ([PROVEN_INVALID, PASS], Verdict.INVALID),
+        ([INCONCLUSIVE, PROVEN_INVALID], Verdict.INVALID),
+        ([PROVEN_INVALID, FAIL], Verdict.FAIL),
+        ([NOT_RUN], Verdict.NOT_RUN),
+    ],
+)
+def test_a_step_takes_its_worst_standing_attempt(attempts: list[Tried], verdict: Verdict) -> None:
+    assert step_verdict(attempts) is verdict
+
+
+def test_an_omission_is_one_only_without_attempts() -> None:
+    assert step_verdict([], omitted=True) is Verdict.OMITTED
+    assert step_verdict([FAIL], omitted=True) is Verdict.FAIL
+    assert step_verdict([INVALID], omitted=True) is Verdict.INVALID
+
+
+@given(st.lists(st.builds(Tried, st.sampled_from(list(Verdict)), st.booleans())), st.booleans())
+def test_nothing_that_was_not_measured_is_a_pass(attempts: list[Tried], omitted: bool) -> None:
+    attempts = [Tried(tried.verdict, tried.stands or tried.verdict is not Verdict.INVALID) for tried in attempts]
+    verdict = step_verdict(attempts, omitted=omitted)
+    covering = {FAIL, INCONCLUSIVE, PROVEN_INVALID}
+    assert (verdict is Verdict.PASS) == (PASS in attempts and not covering & set(attempts))
+    assert (verdict is Verdict.FAIL) == (FAIL in attempts)
+
+
+def test_a_later_pass_does_not_cover_a_device_that_could_not_be_judged(
+    make_header: Callable[[int], SessionHeader], make_attempt: Callable[..., Attempt], tmp_path: Path
+) -> None:
+    proven = Score(Verdict.INVALID, "no pulses seen", (Feature(EXPOSURE_PROVEN, 1.0, "1", 0.0),), ())
+    unproven = Score(Verdict.INVALID, "level off", (Feature(EXPOSURE_PROVEN, 0.0, "1", 0.0),), ())
+    with SessionFolder.create(tmp_path / "session", make_header(2)) as folder:
+        for step, first in enumerate((proven, unproven)):
+            folder.commit(make_attempt(step, 1, score=unproven))
+            folder.commit(make_attempt(step, 2, score=first))
+            folder.commit(make_attempt(step, 3))
+        sealed = seal(folder)
+    with open_session(sealed) as session:
+        judged = [(result.verdict, result.decided_by, result.reason) for result in session.steps()]
+    assert judged == [(Verdict.INVALID, 1, "no pulses seen"), (Verdict.PASS, 5, "said PASS")]

@@ -1,0 +1,170 @@
+"""The simulated bench as the process it is: start, signals, dead parents, loneliness."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = """
+import logging, sys
+from aimdlab_simulators.process import run, serve
+from aimdlab_simulators.scpi import ScpiInstrument, command
+from aimdlab_simulators.timebase import Timebase
+
+class Source(ScpiInstrument):
+    @command("BROKen")
+    def broken(self, call):
+        raise RuntimeError("x" * 1000)
+
+class World:
+    def __init__(self, timebase):
+        source = Source(name="source", maker="M", model="S", serial="1", firmware="0", timebase=timebase)
+        self.instruments, self.transports = {"source": source}, {"source": "socket"}
+    def mark(self, step, attempt):
+        pass
+    def observe(self):
+        return {}
+
+timebase = Timebase()
+logging.raiseExceptions = False
+run(serve(World(timebase), timebase), float(sys.argv[1]) if len(sys.argv) > 1 else None)
+"""
+
+
+@contextlib.contextmanager
+def process(*command: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def hello_of(running: subprocess.Popen[str]) -> dict[str, Any]:
+    assert running.stdout is not None
+    hello = json.loads(running.stdout.readline())
+    assert isinstance(hello, dict)
+    return hello
+
+
+def connect(hello: dict[str, Any]) -> socket.socket:
+    host, port = hello["control"].split(":")
+    return socket.create_connection((host, int(port)), timeout=20)
+
+
+def ask(sock: socket.socket, op: str) -> dict[str, Any]:
+    sock.sendall(json.dumps({"op": op}).encode() + b"\n")
+    with sock.makefile("rb") as lines:
+        reply = json.loads(lines.readline())
+    assert isinstance(reply, dict)
+    return reply
+
+
+def test_one_line_then_service_until_shutdown() -> None:
+    with process("-c", SCRIPT) as running:
+        hello = hello_of(running)
+        assert hello["pid"] == running.pid
+        with connect(hello) as sock:
+            assert {**ask(sock, "hello"), "now_s": 0} == {**hello, "now_s": 0}
+            assert ask(sock, "shutdown")["ok"] is True
+            assert running.wait(20) == 0
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.read() == ""
+        assert running.stderr.read() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for other processes")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_it_cleanly(number: signal.Signals) -> None:
+    with process("-c", SCRIPT) as running:
+        with connect(hello_of(running)) as sock:
+            running.send_signal(number)
+            assert running.wait(20) == 0
+            # Hung up on: an end or, if the process was quicker than the handshake, a reset.
+            with contextlib.suppress(ConnectionResetError):
+                assert sock.recv(1) == b""
+        assert running.stderr is not None
+        assert running.stderr.read() == ""
+
+
+def test_it_outlives_a_parent_that_closed_the_pipes() -> None:
+    with process("-c", SCRIPT) as running:
+        hello = hello_of(running)
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        running.stderr.close()
+        host, port = hello["instruments"]["source"]["resource"].split("::")[1:3]
+        with socket.create_connection((host, int(port)), timeout=20) as source, source.makefile("rb") as lines:
+            source.sendall(b"BROK\n" * 100 + b"*CLS;*IDN?\n")  # each is a traceback on standard error
+            assert lines.readline() == b"M,S,1,0\n"
+        with connect(hello) as sock:
+            assert ask(sock, "now")["ok"] is True
+            ask(sock, "shutdown")
+        assert running.wait(20) == 0
+
+
+def test_it_says_hello_to_nobody_and_lives() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    running = subprocess.Popen([sys.executable, "-c", SCRIPT, "0.2"], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    _, said = running.communicate(timeout=20)
+    assert (running.returncode, said) == (0, "")
+
+
+def test_it_ends_when_nobody_comes_but_not_while_somebody_is_there() -> None:
+    with process("-c", SCRIPT, "0.3") as running:
+        with connect(hello_of(running)) as sock:
+            start = ask(sock, "now")["now_s"]
+            while ask(sock, "now")["now_s"] < start + 0.5:
+                assert running.poll() is None
+        assert running.wait(20) == 0
+
+
+def test_a_world_file_that_is_missing(tmp_path: Path) -> None:
+    with process("-m", "aimdlab_simulators", str(tmp_path / "none.yaml")) as running:
+        out, said = running.communicate(timeout=60)
+        assert running.returncode == 2
+        assert out == ""
+        assert "none.yaml" in said
+        assert "Traceback" not in said
+
+
+def test_options_that_do_not_exist() -> None:
+    with process("-m", "aimdlab_simulators", "w.yaml", "--nonsense") as running:
+        running.communicate(timeout=60)
+        assert running.returncode == 2
+
+
+def test_a_shipped_world_and_a_port_that_is_taken() -> None:
+    world = Path(__file__).parents[3] / "configs" / "worlds" / "robust_pacemaker.yaml"
+    with process("-m", "aimdlab_simulators", str(world)) as running:
+        hello = hello_of(running)
+        assert hello["world"] == str(world)
+        taken = hello["control"].split(":")[1]
+        with process("-m", "aimdlab_simulators", str(world), "--base-port", taken) as second:
+            out, said = second.communicate(timeout=60)
+            assert second.returncode == 3
+            assert out == ""
+            assert "--base-port" in said
+            assert "Traceback" not in said
+        with connect(hello) as sock:
+            assert set(ask(sock, "state")["instruments"]) == set(hello["instruments"])
+            ask(sock, "shutdown")
+        assert running.wait(20) == 0

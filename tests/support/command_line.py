@@ -1,0 +1,86 @@
+"""The real command line in processes of its own, on lab folders made from the files that ship."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-W", "error", "-m", "aimdlab"]
+
+
+class Lab:
+    """A lab folder with the shipped files, and ways to change and run them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("configs", "sequences"):
+            shutil.copytree(ROOT / name, folder / name)
+        self.campaign = folder / "configs/campaigns/demo.yaml"
+        self.bench = folder / "configs/benches/simulated_gradient_injection.yaml"
+        self.device = folder / "configs/devices/pacemaker.yaml"
+        self.test = folder / "sequences/gradient/injected_ten_steps.yaml"
+        self.world = folder / "configs/worlds/robust_pacemaker.yaml"
+        self.session = folder / "session"
+
+    def change(self, path: Path, old: str, new: str) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def fewer_steps(self) -> None:
+        """A baseline and two sequences."""
+        self.change(self.test, '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]', '["5 mT", "20 mT"]')
+        self.change(self.test, 't_dwell: ["0.5 ms", "5 ms"]', 't_dwell: ["0.5 ms"]')
+
+    def cli(self, *arguments: str | Path, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            capture_output=True, text=True, timeout=timeout_s, cwd=self.folder, check=False, stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+        )  # fmt: skip
+
+    def run(self, *more: str) -> tuple[int, dict[str, Any]]:
+        done = self.cli("run", self.campaign, "--session", self.session, "--json", *more)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+
+class Control:
+    """A client of the simulated bench's control socket, for looking from outside."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=20)
+        self._lines = self._socket.makefile("r", encoding="utf-8")
+
+    def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
+        self._socket.sendall((json.dumps({"op": op, **arguments}) + "\n").encode())
+        reply: dict[str, Any] = json.loads(self._lines.readline())
+        assert reply["ok"], reply
+        return reply
+
+    def generator(self) -> dict[str, Any]:
+        state: dict[str, Any] = self.ask("state")["instruments"]["generator"]
+        return state
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+
+def wait_for(condition: Callable[[], bool], limit_s: float = 40.0) -> None:
+    """Poll a real condition; fails after ``limit_s``."""
+    deadline_s = time.monotonic() + limit_s
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen"
+        pause.wait(0.01)  # between two looks
