@@ -24,6 +24,7 @@ class ScriptedInstrument:
 
     def __init__(self, exchange: Exchange) -> None:
         self.problem: str | None = None
+        self._reached = threading.Event()
         self._exchange = list(exchange)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.resource = f"TCPIP::127.0.0.1::{self._listener.getsockname()[1]}::SOCKET"
@@ -36,6 +37,7 @@ class ScriptedInstrument:
         except OSError:
             self.problem = "nobody connected"
             return
+        self._reached.set()
         with connection, connection.makefile("rb") as file:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with contextlib.suppress(OSError):
@@ -52,6 +54,11 @@ class ScriptedInstrument:
         rest = file.read()
         return f"sent too much: {rest!r}" if rest else None
 
+    def wait_until_reached(self) -> None:
+        """Return once the client's connection was taken: it counts as open before that, in the system's backlog."""
+        if not self._reached.wait(10):
+            self.problem = "nobody connected within 10 s"
+
     def stop(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -65,6 +72,7 @@ def _played(driver_class: Any, exchange: Exchange, options: dict[str, Any], time
     try:
         link = VisaLink.open("bench name", instrument.resource, RealClock(), timeout_s=timeout_s)
         try:
+            instrument.wait_until_reached()
             yield driver_class("bench name", link, driver_class.Options.model_validate(options))
         finally:
             link.close()
