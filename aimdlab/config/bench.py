@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from aimdlab.config.base import ConfigModel
+from aimdlab.config.injection_network import InjectionNetwork
 from aimdlab.config.units import Time, Voltage
 
 RoleName = Literal[
@@ -70,19 +71,16 @@ class MonitorEntry(ConfigModel):
     rated_input: Voltage = Field(gt=0)
 
 
-class InjectionNetwork(ConfigModel):
-    """The network between amplifier and device; voltages are zero to peak.
+class ExposureTrigger(ConfigModel):
+    """How the oscilloscope learns that a burst begins, other than by the signal itself.
 
     Attributes:
-        test_point_factor: volts at test point D per volt at input C.
-        port_factor: volts at the device port per volt at input C.
-        rated_input: voltage that input C stands.
+        from_: the generator's Sync output is on the oscilloscope's external trigger input.
+        level: at that input.
     """
 
-    kind: Literal["resistive"]
-    test_point_factor: float = Field(ge=1e-3, le=1e3)
-    port_factor: float = Field(ge=1e-3, le=1e3)
-    rated_input: Voltage = Field(gt=0)
+    from_: Literal["sync"] = Field(alias="from")
+    level: Voltage = Field(gt=0, le=8)
 
 
 class Simulated(ConfigModel):
@@ -101,3 +99,4 @@ class BenchFile(ConfigModel):
     roles: dict[RoleName, RoleEntry] = Field(min_length=1)
     monitors: dict[str, MonitorEntry] = Field(default_factory=dict)
     injection_network: InjectionNetwork | None = None
+    exposure_trigger: ExposureTrigger | None = None

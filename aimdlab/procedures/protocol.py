@@ -12,8 +12,8 @@ The sequencer knows only this. The order in which it calls a procedure for one a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.ceilings import Demand
@@ -30,6 +30,21 @@ PROCEDURES = "aimdlab.procedures"
 
 
 @dataclass(frozen=True)
+class Instruction:
+    """What a person must do before a step; the run waits until it is done.
+
+    Attributes:
+        kind: "program" (the device) or "connect" (the injection network).
+        target: what to: "normal", "tested", "terminal_to_case", ...
+        text: for the technician.
+    """
+
+    kind: Literal["program", "connect"]
+    target: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Step:
     """A planned sequence.
 
@@ -37,13 +52,15 @@ class Step:
         id: stable name within the campaign, e.g. "1/baseline", "1/0003".
         index: place in the plan, from 0.
         test: index of the test in the campaign.
-        kind: "baseline" or "sequence".
+        kind: "baseline" (before the first exposure), "sequence" or "check" (after the last one).
         title: one line for the technician.
         parameters: in SI, flat, by name with unit.
         exposure_s: planned exposure.
         storage_bytes: raw bytes it will leave, before compression.
         demands: what it puts on the bench, against the ratings.
         scoring: what the scoring needs besides the captures.
+        instruction: what a person must do first, or None.
+        omitted: the written rationale if the step is left out, or "".
     """
 
     id: str
@@ -56,6 +73,8 @@ class Step:
     storage_bytes: int
     demands: tuple[Demand, ...]
     scoring: Mapping[str, Scalar]
+    instruction: Instruction | None = None
+    omitted: str = ""
 
     def placed(self, index: int, test: int) -> Step:
         """The step at its place in a campaign."""
@@ -63,7 +82,7 @@ class Step:
 
     def as_record(self) -> dict[str, Any]:
         """The step for the session file; the demands stay out, they follow from parameters and bench file."""
-        return {
+        record: dict[str, Any] = {
             "step_id": self.id,
             "index": self.index,
             "test": self.test,
@@ -74,6 +93,11 @@ class Step:
             "storage_bytes": self.storage_bytes,
             "scoring": dict(self.scoring),
         }
+        if self.instruction is not None:
+            record["instruction"] = self.instruction.text
+        if self.omitted:
+            record["omitted"] = self.omitted
+        return record
 
 
 @dataclass(frozen=True)
@@ -101,12 +125,17 @@ class Coverage:
 
 @dataclass(frozen=True)
 class TestPlan:
-    """The steps of one test, in order, and how much of the clause they cover."""
+    """The steps of one test, in order, how much of the clause they cover, and what else the record must say of them.
+
+    Attributes:
+        facts: what the steps were computed from (levels, injection network), for the session's record.
+    """
 
     __test__ = False
 
     steps: tuple[Step, ...]
     coverage: Coverage
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import Field
 
 from aimdlab.bench.register import play
 from aimdlab.bench.roles import AmplifierRating, DriveAmplifier, Oscilloscope, Role, ScopeChannel, ScopeSetup
 from aimdlab.config.base import ConfigModel
-from aimdlab.config.bench import InjectionNetwork, MonitorEntry
+from aimdlab.config.bench import MonitorEntry
 from aimdlab.config.device import DeviceFile
 from aimdlab.config.loading import problem
 from aimdlab.config.units import Frequency, Ratio
+from aimdlab.procedures.injection.network import InjectionPath, injection_path
 from aimdlab.procedures.protocol import Subject
 from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
 from aimdlab.signals.injected import InjectedSignal
@@ -50,13 +52,18 @@ class Acquisitions:
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of the bench that the test uses."""
+    """The parts of the bench that the test uses.
+
+    Attributes:
+        external_trigger_v: level at the oscilloscope's external trigger input, if the generator's Sync output is there.
+    """
 
     amplifier: AmplifierRating
-    network: InjectionNetwork
+    path: InjectionPath
     injection: MonitorEntry
     device: MonitorEntry
     oscilloscope: Oscilloscope
+    external_trigger_v: float | None = None
 
 
 def find_parts(subject: Subject) -> Parts:
@@ -78,34 +85,57 @@ def find_parts(subject: Subject) -> Parts:
             "sample by sample.",
         )
     oscilloscope = subject.equipment[device.instrument].unconnected(Oscilloscope)
-    return Parts(amplifier.rating(), bench.file.injection_network, injection, device, oscilloscope)
+    path = injection_path(bench.file.injection_network, subject.device.file)
+    trigger = bench.file.exposure_trigger
+    external_trigger_v = trigger.level if trigger is not None else None
+    back_v = abs(subject.device.file.therapy.amplitude) if path.monitored.back_coupling else 0.0
+    if back_v and external_trigger_v is None:
+        raise problem(
+            bench.source,
+            ("exposure_trigger",),
+            f"this key is missing. Through this network the device's own pulses reach {INJECTION_MONITOR} and would "
+            "trigger the oscilloscope. Wire the generator's Sync output to its external trigger input and say so: "
+            '{from: sync, level: "1 V"}.',
+        )
+    return Parts(amplifier.rating(), path, injection, device, oscilloscope, external_trigger_v)
+
+
+@dataclass(frozen=True)
+class ShownPulse:
+    """The device's pulses as programmed in a step: zero to peak, and the time between two."""
+
+    amplitude_v: float
+    interval_s: float
 
 
 def acquisitions_of(
     parts: Parts,
     settings: CaptureSettings,
     device_file: DeviceFile,
+    pulse: ShownPulse,
     ivamp: float,
     exposed_s: float,
     signal: InjectedSignal | None,
 ) -> Acquisitions:
-    """The oscilloscope's settings for one step; ``signal`` None is the baseline."""
-    network = parts.network
-    pulse_v = abs(device_file.therapy.amplitude)
-    margin_s = _margin_s(device_file)
-    at_d = ivamp * network.test_point_factor
-    injection = ScopeChannel(parts.injection.channel, _HEADROOM * (at_d or 0.1 * pulse_v) / parts.injection.factor)
-    device = ScopeChannel(
-        parts.device.channel, _HEADROOM * (pulse_v + ivamp * network.port_factor) / parts.device.factor
+    """The oscilloscope's settings for one step; without a ``signal`` nothing is injected."""
+    path = parts.path
+    margin_s = _margin_s(device_file, pulse.interval_s)
+    at_d = ivamp * path.test_point_factor
+    injection = ScopeChannel(
+        parts.injection.channel, _HEADROOM * (at_d or 0.1 * pulse.amplitude_v) / parts.injection.factor
     )
+    device = ScopeChannel(
+        parts.device.channel, _HEADROOM * (pulse.amplitude_v + ivamp * path.port_factor) / parts.device.factor
+    )
+    source, level_v = _trigger(parts, at_d)
     # A little more than the exposure and the margin, as the clocks of generator and oscilloscope may differ.
     exposure = ScopeSetup(
         channels=(injection, device),
         span_s=1.001 * exposed_s + margin_s,
         pre_trigger_s=margin_s,
         sample_rate_hz=settings.exposure_rate,
-        trigger_channel=None if signal is None else injection.channel,
-        trigger_level_v=at_d / parts.injection.factor / 2,
+        trigger_channel=None if signal is None else source,
+        trigger_level_v=level_v,
     )
     if signal is None:
         return Acquisitions(None, exposure)
@@ -116,13 +146,20 @@ def acquisitions_of(
         span_s=1.1 * looked_at_s,
         pre_trigger_s=0.1 * looked_at_s,
         sample_rate_hz=settings.verify_rate,
-        trigger_channel=injection.channel,
-        trigger_level_v=exposure.trigger_level_v,
+        trigger_channel=source,
+        trigger_level_v=level_v,
     )
     return Acquisitions(verify, exposure)
 
 
-def _margin_s(device: DeviceFile) -> float:
+def _trigger(parts: Parts, at_d: float) -> tuple[int | Literal["external"], float]:
+    """Where the oscilloscope is triggered from, and at which level there."""
+    if parts.external_trigger_v is not None:
+        return "external", parts.external_trigger_v
+    return parts.injection.channel, at_d / parts.injection.factor / 2
+
+
+def _margin_s(device: DeviceFile, interval_s: float) -> float:
     """How long the device is watched before and after the exposure.
 
     Long enough to see the pulses at both ends of an interval that the exposure's edges cut, or, if there is none, that
@@ -130,4 +167,4 @@ def _margin_s(device: DeviceFile) -> float:
     """
     limits = [limit.criterion() for limit in device.criteria if limit.feature == "pulse_interval_max"]
     longest_s = max((limit.upper for limit in limits if limit.upper is not None), default=0.0)
-    return max(1.2 / device.therapy.rate, 1.05 * longest_s)
+    return max(1.2 * interval_s, 1.05 * longest_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aimdlab.config.device import Therapy
 from aimdlab.scoring.parameters import GradientInjectedScoring
 from aimdlab.scoring.results import Criterion, DecisionRule
 
@@ -9,6 +10,13 @@ from aimdlab.scoring.results import Criterion, DecisionRule
 _RATE_TOLERANCE = 0.05
 _AMPLITUDE_TOLERANCE = 0.15
 _WIDTH_TOLERANCE = 0.3
+
+
+def describe(therapy: Therapy) -> str:
+    """The programming in one line, for the technician."""
+    return (
+        f"{therapy.mode}, {therapy.rate * 60:g} 1/min, {abs(therapy.amplitude):g} V, {therapy.pulse_width * 1e3:g} ms"
+    )
 
 
 def programming_criteria(known: GradientInjectedScoring) -> list[Criterion]:

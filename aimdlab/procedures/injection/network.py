@@ -1,0 +1,104 @@
+"""What the injection network of the bench file does between input C, test point D, the device port and monitor K."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aimdlab.config.device import DeviceFile
+from aimdlab.config.injection_network import AnnexDNetwork, ResistiveNetwork
+from aimdlab.signals.injected import InjectedSignal
+from aimdlab.signals.tissue_interface import Interface, ResistorLoad, resistor_loads
+
+# Where the transfer is written down, besides its steady values: the fundamental and the edges of the gradient signal.
+_RECORDED_HZ = (100.0, 1e3, 2.5e3, 10e3, 100e3, 1e6)
+
+
+@dataclass(frozen=True)
+class MonitoredTransfer:
+    """Stopgap."""
+
+    coupling: float
+    coupling_lags: str
+    monitor_lag_s: float
+    back_coupling: float
+
+
+def monitored_transfer(interface: Interface) -> MonitoredTransfer:
+    """Stopgap."""
+    return MonitoredTransfer(interface.injected.transfer("F").dc / interface.injected.transfer("D").dc, "", 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class InjectionPath:
+    """Steady shares, memory and ratings of the network, with this device on it.
+
+    Attributes:
+        rated_input_v: voltage that input C stands, zero to peak.
+        test_point_factor: volts at test point D per volt at input C, settled.
+        port_factor: volts at the device port per volt at input C, settled.
+        monitored: what the monitors show, for the scoring.
+        interface: the network itself; None for a plain divider.
+        ratings_w: what its resistors bear.
+    """
+
+    rated_input_v: float
+    test_point_factor: float
+    port_factor: float
+    monitored: MonitoredTransfer
+    interface: Interface | None = None
+    ratings_w: dict[str, float] | None = None
+
+    def loads(self, signal: InjectedSignal, level_v: float) -> list[ResistorLoad]:
+        """The power in every rated resistor; empty for a plain divider."""
+        if self.interface is None or self.ratings_w is None:
+            return []
+        return resistor_loads(self.interface, signal, level_v, self.ratings_w)
+
+    def as_record(self) -> dict[str, Any]:
+        """The transfer as the session keeps it: from C to D, and from D to the device port, by frequency."""
+        record: dict[str, Any] = {
+            "test_point_factor": self.test_point_factor,
+            "port_factor": self.port_factor,
+            "d_to_port": self.port_factor / self.test_point_factor,
+        }
+        if self.interface is not None:
+            injected = self.interface.injected
+            answer = injected.response(_RECORDED_HZ, "F", "D")
+            record["connection"] = self.interface.connection
+            record["terminals"] = self.interface.terminals
+            record["components"] = dict(self.interface.values)
+            record["cx_f"] = self.interface.cx_f
+            record["d_to_port_by_frequency"] = [
+                {"frequency_hz": frequency_hz, "real": float(value.real), "imaginary": float(value.imag)}
+                for frequency_hz, value in zip(_RECORDED_HZ, answer, strict=True)
+            ]
+        return record
+
+
+def injection_path(network: ResistiveNetwork | AnnexDNetwork, device: DeviceFile) -> InjectionPath:
+    """The path through ``network`` to ``device``, computed from the components and the device's input."""
+    if isinstance(network, ResistiveNetwork):
+        share = network.port_factor / network.test_point_factor
+        return InjectionPath(
+            network.rated_input, network.test_point_factor, network.port_factor, MonitoredTransfer(share, "", 0.0, 0.0)
+        )
+    interface = Interface(
+        values=network.components.values(),
+        cx_f=network.cx,
+        connection=network.connection,
+        terminals=network.terminals,
+        load_ohm=device.input.resistance,
+        load_f=device.input.capacitance,
+        monitor_ohm=network.monitor.resistance,
+        monitor_f=network.monitor.capacitance,
+    )
+    injected = interface.injected
+    return InjectionPath(
+        rated_input_v=network.rated_input,
+        test_point_factor=injected.transfer("D").dc,
+        port_factor=injected.transfer("F").dc,
+        monitored=monitored_transfer(interface),
+        interface=interface,
+        ratings_w=dict(network.ratings),
+    )

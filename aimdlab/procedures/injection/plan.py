@@ -1,0 +1,243 @@
+"""The plan of an injected gradient test: which sequences, at which level, with which acquisitions and demands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from aimdlab.bench.ceilings import Demand
+from aimdlab.bench.roles import ScopeSetup
+from aimdlab.config.device import Therapy
+from aimdlab.config.loading import problem, validate_part
+from aimdlab.errors import InstrumentError
+from aimdlab.procedures.injection.captures import (
+    Acquisitions,
+    CaptureSettings,
+    Parts,
+    ShownPulse,
+    acquisitions_of,
+    find_parts,
+)
+from aimdlab.procedures.injection.programming import describe
+from aimdlab.procedures.injection.ranges import SignalRanges, read_ranges, sequences
+from aimdlab.procedures.protocol import Coverage, Instruction, Step, Subject, TestPlan
+from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
+from aimdlab.scoring.parameters import KIND_BASELINE, KIND_SEQUENCE, GradientInjectedScoring, Scalar
+from aimdlab.signals.injected import InjectedSignal
+from aimdlab.standard.gradient_levels import InjectedLevels
+from aimdlab.standard.gradient_signal import T_EDGE_MAX_S, GradientSequence, sequence_count
+
+_BYTES_PER_SAMPLE = 2
+_SAMPLES_PER_PULSE_A = 2
+
+
+def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> TestPlan:
+    """The baseline, every combination of the test file with levels rising innermost, and the check afterwards.
+
+    Args:
+        subject: what is tested on which bench.
+        clause: of the standard, that the test file must be of.
+        features: what the test yields, unit by name; criteria on anything else are refused.
+    """
+    ranges, levels = read_ranges(subject, clause)
+    _check_criteria(subject, features)
+    settings = validate_part(subject.test.source, ("captures",), subject.test.file.captures, CaptureSettings)
+    slowest_hz = _SAMPLES_PER_PULSE_A / (min(ranges.tbpw) / 2)
+    if settings.exposure_rate < slowest_hz * (1 - 1e-9):
+        what = f"pulses A of {min(ranges.tbpw) * 500:g} ms need at least {slowest_hz / 1e3:g} kHz to be proven."
+        raise problem(subject.test.source, ("captures", "exposure_rate"), what)
+    parts = find_parts(subject)
+    _check_connection(subject, ranges)
+    planner = _Planner(subject, parts, settings, levels)
+    wanted = list(sequences(ranges))
+    return TestPlan(
+        steps=(
+            *planner.before(),
+            *(planner.sequence(number, sequence) for number, sequence in enumerate(wanted, start=1)),
+            *planner.after(),
+        ),
+        coverage=Coverage(planned=len(wanted), full=sequence_count(len(levels.b_g_mt))),
+        facts={"levels": _levels_record(levels), "injection_network": parts.path.as_record()},
+    )
+
+
+class _Planner:
+    """Makes the steps of one test."""
+
+    def __init__(self, subject: Subject, parts: Parts, settings: CaptureSettings, levels: InjectedLevels) -> None:
+        self._subject, self._parts, self._settings, self._levels = subject, parts, settings, levels
+        self._device = subject.device.file
+        self._exposure_s = subject.test.file.exposure
+
+    def before(self) -> Iterator[Step]:
+        """What is shown before the first exposure: normal mode if the device has another one, then as it is tested."""
+        normal = getattr(self._device, "normal_mode", None)
+        if normal is not None:
+            yield self._quiet("normal-before", "baseline", "baseline in normal mode, no signal", normal, "normal")
+        mode = None if normal is None else "tested"
+        yield self._quiet("baseline", "baseline", "baseline, no signal", self._device.therapy, mode)
+
+    def after(self) -> Iterator[Step]:
+        """The functional check after the exposures, in every mode (9.1)."""
+        yield self._quiet("check", "check", "check after the exposures, no signal", self._device.therapy, None)
+        normal = getattr(self._device, "normal_mode", None)
+        if normal is not None:
+            yield self._quiet("normal-check", "check", "check in normal mode, no signal", normal, "normal")
+
+    def sequence(self, number: int, sequence: GradientSequence) -> Step:
+        """One sequence at its level."""
+        subject, parts = self._subject, self._parts
+        signal = InjectedSignal(sequence.tbpw_s, sequence.t_dwell_s, sequence.cycles, sequence.t_off_s)
+        level_v = self._levels.ivamp_v(sequence.b_g_t, sequence.tbpw_s)
+        exposed_s = signal.repeats_for(self._exposure_s) * signal.period_s
+        acquisitions = acquisitions_of(
+            parts, self._settings, self._device, _shown(self._device.therapy), level_v, exposed_s, signal
+        )
+        return Step(
+            id=f"{number:04d}",
+            index=0,
+            test=0,
+            kind=KIND_SEQUENCE,
+            title=(
+                f"{sequence.b_g_t * 1e3:g} mT, tbpw {sequence.tbpw_s * 1e3:g} ms, dwell {sequence.t_dwell_s * 1e3:g} "
+                f"ms, {sequence.cycles} cycle{'s' if sequence.cycles > 1 else ''}, off {sequence.t_off_s * 1e3:g} ms: "
+                f"{level_v:.4g} V"
+            ),
+            parameters={
+                "b_g_t": sequence.b_g_t,
+                "tbpw_s": sequence.tbpw_s,
+                "t_dwell_s": sequence.t_dwell_s,
+                "cycles": sequence.cycles,
+                "t_off_s": sequence.t_off_s,
+                "ivamp_v": level_v,
+            },
+            exposure_s=exposed_s,
+            storage_bytes=_storage(subject, parts, acquisitions),
+            demands=tuple(_demands(parts, signal, level_v, abs(self._device.therapy.amplitude))),
+            scoring=self._scoring(KIND_SEQUENCE, level_v, self._device.therapy),
+        )
+
+    def _quiet(self, name: str, kind: str, title: str, therapy: Therapy, mode: str | None) -> Step:
+        """A step in which nothing is injected and the device must do what it is programmed to do."""
+        subject = self._subject
+        acquisitions = acquisitions_of(
+            self._parts, self._settings, self._device, _shown(therapy), 0.0, self._exposure_s, None
+        )
+        instruction = None
+        if mode is not None:
+            text = f"Program the device to its {mode} mode: {describe(therapy)}."
+            instruction = Instruction("program", mode, text)
+        return Step(
+            id=name,
+            index=0,
+            test=0,
+            kind=kind,
+            title=title,
+            parameters={"ivamp_v": 0.0},
+            exposure_s=self._exposure_s,
+            storage_bytes=_storage(subject, self._parts, acquisitions),
+            demands=(),
+            scoring=self._scoring(KIND_BASELINE, 0.0, therapy),
+            instruction=instruction,
+        )
+
+    def _scoring(self, kind: str, level_v: float, therapy: Therapy) -> dict[str, Scalar]:
+        path, settings = self._parts.path, self._settings
+        return GradientInjectedScoring(
+            kind=kind,
+            exposure_s=self._exposure_s,
+            expected_ivamp_v=level_v * path.test_point_factor,
+            level_tolerance=settings.level_tolerance,
+            timing_tolerance=settings.timing_tolerance,
+            edge_max_s=T_EDGE_MAX_S,
+            expected_pulse_amplitude_v=abs(therapy.amplitude),
+            expected_pulse_width_s=therapy.pulse_width,
+            pulse_polarity=1 if therapy.amplitude > 0 else -1,
+            expected_coupling=path.monitored.coupling,
+            coupling_tolerance=settings.coupling_tolerance,
+            expected_interval_s=1 / therapy.rate,
+        ).to_flat()
+
+
+def _shown(therapy: Therapy) -> ShownPulse:
+    return ShownPulse(abs(therapy.amplitude), 1 / therapy.rate)
+
+
+def _check_criteria(subject: Subject, features: Mapping[str, str]) -> None:
+    """Refuse limits on what this test does not yield, and limits that a silent device could meet."""
+    source = subject.device.source
+    for place, limit in enumerate(subject.device.file.criteria):
+        if limit.feature not in features:
+            raise problem(
+                source,
+                ("criteria", place, "feature"),
+                f"this test yields no {limit.feature!r}. It yields {', '.join(sorted(features))}.",
+            )
+        if limit.unit != features[limit.feature]:
+            raise problem(source, ("criteria", place, "unit"), f"{limit.feature} is in {features[limit.feature]!r}.")
+    if not any(limit.feature == "pulse_interval_max" and limit.upper for limit in subject.device.file.criteria):
+        raise problem(
+            source,
+            ("criteria",),
+            "an upper limit on pulse_interval_max is missing: without it nothing asks for pacing.",
+        )
+
+
+def _check_connection(subject: Subject, ranges: SignalRanges) -> None:
+    network = subject.bench.file.injection_network
+    if network is None or network.kind != "annex_d":
+        return
+    for key, wanted, wired in (
+        ("connection", ranges.connection, network.connection),
+        ("terminals", ranges.terminals, network.terminals),
+    ):
+        if wanted != wired:
+            raise problem(
+                subject.test.source,
+                ("signal", key),
+                f"this test needs {key} {wanted}, but the bench file ({subject.bench.source.path}) says that the "
+                f"network is wired for {wired}. Connect the device anew and change injection_network.{key} there.",
+            )
+    if network.cx is not None:
+        raise problem(
+            subject.bench.source,
+            ("injection_network", "cx"),
+            "no Cx meets D.2 for gradient signals, it would only take low frequencies away from them: bypass it, remove "
+            "this key, and say so in the campaign's evidence (20.2.4, note).",
+        )
+
+
+def _demands(parts: Parts, signal: InjectedSignal, level_v: float, pulse_v: float) -> Iterator[Demand]:
+    path, amplifier = parts.path, parts.amplifier
+    yield Demand("drive amplifier, input", "its driver's options", level_v / amplifier.gain, amplifier.max_input_v, "V")
+    yield Demand("drive amplifier, output", "its driver's options", level_v, amplifier.max_output, amplifier.unit)
+    yield Demand("injection network, input C", "injection_network.rated_input", level_v, path.rated_input_v, "V")
+    for load in path.loads(signal, level_v):
+        name = load.resistor.partition(".")[0]
+        key = f"injection_network.ratings.{name}"
+        yield Demand(f"injection network, {load.resistor} (mean power)", key, load.mean_w, load.rating_w, "W")
+    for name, monitor, peak_v in (
+        (INJECTION_MONITOR, parts.injection, level_v * path.test_point_factor),
+        (DEVICE_MONITOR, parts.device, level_v * path.port_factor + pulse_v),
+    ):
+        key = f"monitors.{name}.rated_input"
+        yield Demand(f"oscilloscope input of {name}", key, peak_v / monitor.factor, monitor.rated_input, "V")
+
+
+def _storage(subject: Subject, parts: Parts, acquisitions: Acquisitions) -> int:
+    setups: Sequence[ScopeSetup] = [setup for setup in (acquisitions.verify, acquisitions.exposure) if setup]
+    try:
+        samples = sum(parts.oscilloscope.check_setup(setup) * len(setup.channels) for setup in setups)
+    except InstrumentError as error:
+        raise problem(subject.test.source, ("captures",), f"cannot be recorded on this bench. {error}") from error
+    return samples * _BYTES_PER_SAMPLE
+
+
+def _levels_record(levels: InjectedLevels) -> dict[str, object]:
+    return {
+        "tier": levels.tier,
+        "clause": levels.clause,
+        "volume": levels.volume,
+        "lead_length_factor": levels.lead_length_factor,
+        "b_g_mt": list(levels.b_g_mt),
+        "ivamp_max_v": max(max(row) for row in levels.levels_v),
+    }

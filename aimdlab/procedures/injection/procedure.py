@@ -1,0 +1,179 @@
+"""Injected gradient tests (ISO/TS 10974:2012, clauses 16 and 20.2 with the signal of 8.1, Fig. 4).
+
+The generator plays one period (a burst and its off time) as a sequence of segments, repeated for the exposure; through
+the drive amplifier it reaches input C of the injection network. The oscilloscope watches test point D
+(``injection_monitor``) and the device (``device_monitor``). An exposure ends by itself: its repeats are finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from aimdlab.bench.bench import Bench
+from aimdlab.bench.roles import DriveAmplifier, Oscilloscope, Role, ScopeSetup, SignalGenerator
+from aimdlab.capture import Capture
+from aimdlab.config.loading import validate_part
+from aimdlab.errors import InstrumentError
+from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
+from aimdlab.procedures.injection.plan import plan_test
+from aimdlab.procedures.injection.programming import programming_criteria
+from aimdlab.procedures.protocol import Exposure, Step, Subject, TestPlan, Verification
+from aimdlab.scoring.exposure import (
+    BASELINE,
+    DEVICE_MONITOR,
+    EXPOSURE,
+    INJECTION_MONITOR,
+    VERIFY,
+    score_gradient_injected,
+)
+from aimdlab.scoring.features import PULSE_FEATURES
+from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
+from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.parameters import KIND_BASELINE, GradientInjectedScoring, Scalar, signal_from_flat
+from aimdlab.scoring.results import Criterion, Score
+
+# The slowest sample clock that still leaves the generator's edges its own: with the filter off every sample is a step.
+_LEAST_GENERATOR_RATE_HZ = 100e3
+
+_POLL_S = 0.02
+# How long an oscilloscope may take longer than the window before the acquisition counts as not triggered.
+_PATIENCE_S = 2.0
+
+
+class InjectionProcedure:
+    """The procedure; see :class:`aimdlab.procedures.protocol.Procedure`. The clauses are its subclasses."""
+
+    CLAUSE: ClassVar[str]
+    FEATURES: ClassVar[Mapping[str, str]] = PULSE_FEATURES
+
+    @classmethod
+    def plan(cls, subject: Subject) -> TestPlan:
+        """The baseline, every combination of the test file with levels rising innermost, and the check afterwards."""
+        return plan_test(subject, cls.CLAUSE, cls.FEATURES)
+
+    def __init__(self, bench: Bench, subject: Subject) -> None:
+        self._bench = bench
+        self._parts = find_parts(subject)
+        self._settings = validate_part(subject.test.source, ("captures",), subject.test.file.captures, CaptureSettings)
+        self._device = subject.device.file
+        self._exposure_s = subject.test.file.exposure
+        self._generator, self._channel = bench.play(Role.SIGNAL_GENERATOR, SignalGenerator)
+        self._amplifier, _ = bench.play(Role.DRIVE_AMPLIFIER, DriveAmplifier)
+        self._scope: Oscilloscope = bench.monitor(DEVICE_MONITOR)[0]
+        self._step: Step | None = None
+
+    def prepare(self, step: Step) -> None:
+        """Waveform loaded at its level, amplifier enabled, output on; the baseline leaves every output off."""
+        self._step = step
+        if _is_quiet(step):
+            self._generator.set_output(self._channel, False)
+            return
+        signal = signal_from_flat(step.parameters)
+        base_hz = signal.base_rate_hz()
+        rate_hz = float(base_hz * math.ceil(_LEAST_GENERATOR_RATE_HZ / base_hz))
+        peak_v = float(step.parameters["ivamp_v"] or 0.0) / self._amplifier.rating().gain
+        self._generator.load(self._channel, signal.sequenced(rate_hz, self._exposure_s), peak_v)
+        self._amplifier.set_enabled(True)
+        self._generator.set_output(self._channel, True)
+
+    def verify(self) -> Verification:
+        """One burst, recorded fast: amplitude and width at test point D."""
+        step, setups = self._now()
+        if setups.verify is None:
+            return Verification((), proven=True, reason="")
+        self._generator.set_repeats(self._channel, 1)
+        complete = self._acquire(setups.verify, lambda: self._generator.trigger(self._channel))
+        # The period goes on for its off time; a generator that still plays ignores the trigger of the exposure.
+        self._bench.clock.sleep(signal_from_flat(step.parameters).period_s)
+        if not complete:
+            return Verification((), False, "the oscilloscope saw no edge at test point D")
+        capture = self._fetch(INJECTION_MONITOR, VERIFY)
+        known = GradientInjectedScoring.from_flat(step.scoring)
+        expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(step.parameters))
+        tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
+        proven, reason = prove_level(measure_level(capture, expected), expected, tolerance)
+        return Verification((capture,), proven, reason)
+
+    def expose(self) -> Exposure:
+        """The whole dwell: as many repeats as the exposure needs, both monitors recorded."""
+        step, setups = self._now()
+        started_s = self._bench.clock.now_s()
+        if _is_quiet(step):
+            done = self._acquire(setups.exposure, self._scope.force_trigger)
+        else:
+            signal = signal_from_flat(step.parameters)
+            self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
+            done = self._acquire(setups.exposure, lambda: self._generator.trigger(self._channel))
+        kind = BASELINE if _is_quiet(step) else EXPOSURE
+        names = (INJECTION_MONITOR, DEVICE_MONITOR) if done else ()
+        captures = tuple(self._fetch(name, kind) for name in names)
+        return Exposure(captures, (), step.exposure_s if done else self._bench.clock.now_s() - started_s)
+
+    def finish(self) -> None:
+        """Output off, amplifier disabled; a fault that the amplifier reports is raised."""
+        self._generator.set_output(self._channel, False)
+        self._amplifier.set_enabled(False)
+        fault = self._amplifier.fault()
+        if fault:
+            name = self._bench.file.roles[Role.DRIVE_AMPLIFIER.value].instrument
+            raise InstrumentError(f"it reports {fault}. Clear the fault at the amplifier.", instrument=name)
+
+    @classmethod
+    def features(
+        cls,
+        captures: Sequence[Capture],
+        parameters: Mapping[str, Scalar],
+        scoring: Mapping[str, Scalar],
+        criteria: Sequence[Criterion],
+    ) -> Score:
+        """See :func:`aimdlab.scoring.exposure.score_gradient_injected`; a baseline must show the programming too."""
+        if scoring.get("kind") == KIND_BASELINE:
+            criteria = [*criteria, *programming_criteria(GradientInjectedScoring.from_flat(scoring))]
+        return score_gradient_injected(captures, parameters, scoring, criteria)
+
+    def _now(self) -> tuple[Step, Acquisitions]:
+        """The step in hand and how it is recorded."""
+        step = self._step
+        if step is None:
+            raise RuntimeError("prepare comes first")
+        known = GradientInjectedScoring.from_flat(step.scoring)
+        pulse = ShownPulse(known.expected_pulse_amplitude_v, known.expected_interval_s)
+        signal = None if _is_quiet(step) else signal_from_flat(step.parameters)
+        ivamp = float(step.parameters["ivamp_v"] or 0.0)
+        setups = acquisitions_of(self._parts, self._settings, self._device, pulse, ivamp, step.exposure_s, signal)
+        return step, setups
+
+    def _acquire(self, setup: ScopeSetup, start: Callable[[], None]) -> bool:
+        """Record one window that ``start`` sets off; False if the oscilloscope never triggered."""
+        self._scope.configure(setup)
+        self._scope.arm()
+        self._bench.clock.sleep(setup.pre_trigger_s)
+        complete = False
+        if self._poll(self._scope.is_armed, _PATIENCE_S):
+            start()
+            self._bench.clock.sleep(setup.span_s)
+            complete = self._poll(self._scope.is_complete, _PATIENCE_S)
+        if not complete:
+            self._scope.stop()
+        return complete
+
+    def _poll(self, condition: Callable[[], bool], limit_s: float) -> bool:
+        """Ask until ``condition`` holds or ``limit_s`` of bench time has passed."""
+        clock = self._bench.clock
+        deadline_s = clock.now_s() + limit_s
+        while not condition():
+            if clock.now_s() >= deadline_s:
+                return False
+            clock.sleep(_POLL_S)
+        return True
+
+    def _fetch(self, monitor: str, kind: str) -> Capture:
+        scope, entry = self._bench.monitor(monitor)
+        return self._bench.capture(monitor, kind, scope.fetch(entry.channel))
+
+
+def _is_quiet(step: Step) -> bool:
+    """Whether nothing is injected: baselines and checks."""
+    return step.scoring["kind"] == KIND_BASELINE
