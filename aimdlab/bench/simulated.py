@@ -19,9 +19,11 @@ from aimdlab._platform import detached_popen_kwargs
 from aimdlab.bench.discovery import SIMULATED_BENCHES, available
 from aimdlab.errors import SimulationError
 
-_START_LIMIT_S = 30.0
-_ANSWER_LIMIT_S = 10.0
+# A bench that dies is noticed at once; these are for one that hangs, and a busy or slow computer is no hang.
+_START_LIMIT_S = 120.0
+_ANSWER_LIMIT_S = 60.0
 _END_LIMIT_S = 5.0
+_KILLED_LIMIT_S = 30.0
 _LINGER_S = 600.0
 
 
@@ -145,7 +147,7 @@ def _control_address(process: subprocess.Popen[str], world: Path) -> str:
     line = _first_line(process)
     if not line:
         process.kill()
-        _, said = process.communicate(timeout=_END_LIMIT_S)
+        _, said = process.communicate(timeout=_KILLED_LIMIT_S)
         raise SimulationError(f"the simulated bench of {world} did not start: {said.strip() or 'it said nothing'}")
     try:
         return str(json.loads(line)["control"])
@@ -160,7 +162,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_END_LIMIT_S)
+            process.wait(timeout=_KILLED_LIMIT_S)
     for pipe in (process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()

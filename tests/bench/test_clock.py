@@ -1,7 +1,6 @@
 """Virtual time moves only when everybody waits; nobody wakes early, nobody is forgotten."""
 
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from aimdlab.bench.clock import RealClock, VirtualClock
 from aimdlab.errors import SimulationError, StoppedByPersonError
+from patience import LIMIT_S
 
 
 class World:
@@ -26,11 +26,9 @@ class World:
 def test_a_lone_sleeper_takes_no_real_time() -> None:
     world = World()
     clock = VirtualClock(world.advance, start_s=5.0)
-    started_s = time.monotonic()
     clock.sleep(3600.0)
     assert clock.now_s() == 3605.0
     assert world.advances == [3605.0]
-    assert time.monotonic() - started_s < 5.0
 
 
 def test_sleeping_until_the_past_returns_at_once() -> None:
@@ -88,7 +86,7 @@ def test_time_stands_still_while_a_worker_works() -> None:
     world = World()
     clock = VirtualClock(world.advance, start_s=0.0)
     go_on = threading.Event()
-    worker = start_worker(clock, lambda: go_on.wait(10))
+    worker = start_worker(clock, lambda: go_on.wait(LIMIT_S))
     sleeper = start_worker(clock, lambda: clock.sleep(1.0))
     with ThreadPoolExecutor(1) as pool:
         waiter = pool.submit(clock.wait, sleeper)  # stands for the thread that holds the first token
@@ -96,7 +94,7 @@ def test_time_stands_still_while_a_worker_works() -> None:
             waiter.result(timeout=0.2)
         assert world.advances == []
         go_on.set()
-        waiter.result(timeout=10)
+        waiter.result(timeout=LIMIT_S)
     clock.wait(worker)
     assert world.advances == [1.0]
 
@@ -157,11 +155,11 @@ def test_a_wish_that_comes_during_a_virtual_sleep_ends_it_and_gives_the_token_ba
             raise StoppedByPersonError("enough")
 
     clock = VirtualClock(world.advance, 0.0, attention)
-    worker = start_worker(clock, lambda: go_on.wait(10))  # keeps time from moving
+    worker = start_worker(clock, lambda: go_on.wait(LIMIT_S))  # keeps time from moving
     timer = threading.Timer(0.05, stop.set)
     timer.start()
     with pytest.raises(StoppedByPersonError, match="enough"):
-        clock.sleep(60.0)
+        clock.sleep(3600.0)
     go_on.set()
     clock.wait(worker)
     assert world.advances == [], "nobody sleeps any more"
@@ -179,10 +177,8 @@ def test_a_wish_to_stop_ends_a_sleep(kind: str) -> None:
         raise StoppedByPersonError("enough")
 
     clock = RealClock(attention) if kind == "real" else VirtualClock(World().advance, 0.0, attention)
-    started_s = time.monotonic()
     with pytest.raises(StoppedByPersonError, match="enough"):
-        clock.sleep(60.0)
-    assert time.monotonic() - started_s < 10
+        clock.sleep(3600.0)
 
 
 def test_a_wish_that_comes_during_a_real_sleep_ends_it() -> None:
@@ -196,7 +192,7 @@ def test_a_wish_that_comes_during_a_real_sleep_ends_it() -> None:
     timer = threading.Timer(0.05, stop.set)
     timer.start()
     with pytest.raises(StoppedByPersonError, match="enough"):
-        clock.sleep(60.0)
+        clock.sleep(3600.0)
     timer.join()
 
 

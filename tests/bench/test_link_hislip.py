@@ -15,6 +15,7 @@ from aimdlab.errors import LinkError
 from aimdlab_simulators.scpi import Call, ScpiInstrument, command
 from aimdlab_simulators.servers.hislip import HislipServer
 from aimdlab_simulators.timebase import Timebase
+from patience import LIMIT_S, cut_patience
 
 
 class Memory(ScpiInstrument):
@@ -35,7 +36,7 @@ class Memory(ScpiInstrument):
 
     @command("SLOW?")
     def slow(self, _call: Call) -> str:
-        self.go_on.wait(10)
+        self.go_on.wait(LIMIT_S)
         return "late"
 
 
@@ -51,7 +52,7 @@ def memory() -> Iterator[tuple[Memory, HislipServer]]:
 
 @pytest.fixture
 def link(memory: tuple[Memory, HislipServer]) -> Iterator[VisaLink]:
-    link = VisaLink.open("memory", memory[1].resource, RealClock(), timeout_s=5)
+    link = VisaLink.open("memory", memory[1].resource, RealClock(), timeout_s=LIMIT_S)
     yield link
     link.close()
 
@@ -73,8 +74,9 @@ def test_large_block_of_line_feeds_survives_both_ways(link: VisaLink) -> None:
 
 def test_late_reply_is_never_taken_for_the_next(memory: tuple[Memory, HislipServer]) -> None:
     instrument, server = memory
-    link = VisaLink.open("memory", server.resource, RealClock(), timeout_s=0.3)
+    link = VisaLink.open("memory", server.resource, RealClock(), timeout_s=LIMIT_S)
     try:
+        cut_patience(link, 0.3)
         with pytest.raises(LinkError, match=r"memory, command 'SLOW\?': .*within 0\.3 s"):
             link.query("SLOW?")
         instrument.go_on.set()
@@ -96,7 +98,7 @@ def test_server_that_goes_away_is_noticed(memory: tuple[Memory, HislipServer], l
 
 
 def test_two_links_to_one_instrument(memory: tuple[Memory, HislipServer], link: VisaLink) -> None:
-    other = VisaLink.open("other", memory[1].resource, RealClock(), timeout_s=5)
+    other = VisaLink.open("other", memory[1].resource, RealClock(), timeout_s=LIMIT_S)
     assert other.query("*IDN?") == link.query("*IDN?")
     other.close()
     assert link.query("*IDN?") == "Test,M1,1,1"
