@@ -12,6 +12,7 @@ import pytest
 
 from aimdlab.bench.clock import RealClock
 from aimdlab.bench.link import VisaLink
+from patience import LIMIT_S
 
 Exchange = Sequence[tuple[str | bytes, str | bytes | None]]
 
@@ -19,7 +20,8 @@ Exchange = Sequence[tuple[str | bytes, str | bytes | None]]
 class ScriptedInstrument:
     """Expects the messages of ``exchange`` in order and answers each as it says; notes the first that differs.
 
-    An answer of None is silence; text is ended with LF; bytes are sent as they are.
+    An answer of None is silence: a question (``?``), or the last message, finds it without a long wait. Text is ended
+    with LF; bytes are sent as they are.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -56,21 +58,38 @@ class ScriptedInstrument:
 
     def wait_until_reached(self) -> None:
         """Return once the client's connection was taken: it counts as open before that, in the system's backlog."""
-        if not self._reached.wait(10):
-            self.problem = "nobody connected within 10 s"
+        if not self._reached.wait(LIMIT_S):
+            self.problem = f"nobody connected within {LIMIT_S:g} s"
+
+    def is_silent_to(self, number: int) -> bool:
+        """Whether message ``number`` of the exchange may ask and is not answered."""
+        if number >= len(self._exchange):
+            return True
+        message, answer = self._exchange[number]
+        asks = isinstance(message, str) and message.endswith("?")
+        return answer is None and (asks or number == len(self._exchange) - 1)
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(10)
+        self._thread.join(LIMIT_S)
 
 
 @contextlib.contextmanager
-def _played(driver_class: Any, exchange: Exchange, options: dict[str, Any], timeout_s: float) -> Iterator[Any]:
+def _played(driver_class: Any, exchange: Exchange, options: dict[str, Any]) -> Iterator[Any]:
     instrument = ScriptedInstrument(exchange)
+    sent: list[str] = []
+
+    def about_to(direction: str, message: str) -> None:
+        # A short time-out for all messages would hold for answers too, and a busy machine may take longer.
+        if direction == ">":
+            if instrument.is_silent_to(len(sent)):
+                link._port._timeout_s = 0.05  # type: ignore[union-attr]
+            sent.append(message)
+
     try:
-        link = VisaLink.open("bench name", instrument.resource, RealClock(), timeout_s=timeout_s)
+        link = VisaLink.open("bench name", instrument.resource, RealClock(), timeout_s=LIMIT_S, trace=about_to)
         try:
             instrument.wait_until_reached()
             yield driver_class("bench name", link, driver_class.Options.model_validate(options))
@@ -86,7 +105,7 @@ def _played(driver_class: Any, exchange: Exchange, options: dict[str, Any], time
 def play() -> Callable[..., Any]:
     """``with play(Driver, exchange) as driver``: every message of the exchange must be sent, and no other."""
 
-    def start(driver_class: Any, exchange: Exchange, timeout_s: float = 5.0, **options: Any) -> Any:
-        return _played(driver_class, exchange, options, timeout_s)
+    def start(driver_class: Any, exchange: Exchange, **options: Any) -> Any:
+        return _played(driver_class, exchange, options)
 
     return start

@@ -22,6 +22,7 @@ from aimdlab_simulators.servers.raw_socket import RawSocketServer
 from aimdlab_simulators.timebase import Timebase
 from aimdlab_simulators.world.instrument import Setting
 from aimdlab_simulators.world.past import Past
+from patience import LIMIT_S
 
 SIGNAL = InjectedSignal(tbpw_s=0.5e-3, t_dwell_s=1e-3, cycles=2, t_off_s=20e-3)
 RATE_HZ = 1e6
@@ -70,7 +71,9 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     servers = [request.param(generator), request.param(oscilloscope)]
     for server in servers:
         server.start()
-    links = [VisaLink.open(server.instrument.name, server.resource, RealClock()) for server in servers]
+    links = [
+        VisaLink.open(server.instrument.name, server.resource, RealClock(), timeout_s=LIMIT_S) for server in servers
+    ]
     drivers = (
         Keysight33500B("generator", links[0], Keysight33500B.Options()),
         KeysightInfiniiVision("oscilloscope", links[1], KeysightInfiniiVision.Options()),

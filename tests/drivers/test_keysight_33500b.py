@@ -243,7 +243,7 @@ def test_make_safe_that_fails_is_an_error(play: Callable[..., Any]) -> None:
 
 
 def test_instrument_that_vanishes_in_an_upload(play: Callable[..., Any]) -> None:
-    with play(Keysight33500B, [*CLEAR, (UPLOAD[0][0], None), ("SYST:ERR?", None)], timeout_s=0.2) as driver:
+    with play(Keysight33500B, [*CLEAR, (UPLOAD[0][0], None), ("SYST:ERR?", None)]) as driver:
         with pytest.raises(LinkError, match="no reply within"):
             driver.load(1, WAVEFORM, peak_v=2.5)
         with pytest.raises(InstrumentError, match="no waveform"):
