@@ -9,13 +9,16 @@ from typing import Literal
 
 from aimdlab.errors import ConfigurationError
 from aimdlab.signals.injected import InjectedSignal
+from aimdlab.signals.tissue_interface import lags_from_text
 
 Scalar = str | int | float | bool | None
 
 KIND_SEQUENCE: Literal["sequence"] = "sequence"
 KIND_BASELINE: Literal["baseline"] = "baseline"
 
-_OPTIONAL = "expected_interval_s"
+_UNKNOWN = "expected_interval_s"
+_TEXTS = {"kind", "coupling_lags"}
+_MAY_BE_MISSING = {_UNKNOWN, "coupling_lags", "monitor_lag_s", "back_coupling"}
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,16 @@ class GradientInjectedScoring:
         expected_pulse_amplitude_v: of the device's pulses, in the unit of the device monitor's captures.
         expected_pulse_width_s: of the device's pulses.
         pulse_polarity: 1 or -1, their sign on the device monitor.
-        expected_coupling: device monitor over injection monitor, signed; 0 if the bench cannot say.
+        expected_coupling: device monitor over injection monitor once settled, signed; 0 if the bench cannot say.
         coupling_tolerance: of that, relative.
-        expected_interval_s: of the device's pulses; NaN if unknown, and may be missing in a record.
+        expected_interval_s: of the device's pulses; NaN if unknown.
+        coupling_lags: how that coupling settles: ``share:seconds share:seconds ...``; the transfer from injection to
+            device monitor is ``direct + sum of share / (1 + s seconds)``, ``direct`` being ``expected_coupling`` less
+            the shares. Without any it has no memory.
+        monitor_lag_s: first-order lag with which the device monitor shows the device's pulses; 0 if there is none.
+        back_coupling: volts at the injection monitor per volt of a device pulse; 0 if there are none.
+
+    The last four may be missing in a record; they have no counterpart in a network of resistors.
     """
 
     kind: str
@@ -49,24 +59,38 @@ class GradientInjectedScoring:
     expected_coupling: float
     coupling_tolerance: float
     expected_interval_s: float = math.nan
+    coupling_lags: str = ""
+    monitor_lag_s: float = 0.0
+    back_coupling: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in (KIND_SEQUENCE, KIND_BASELINE):
             raise ConfigurationError(f"scoring: kind is {KIND_SEQUENCE!r} or {KIND_BASELINE!r}, got {self.kind!r}")
-        positive = {"exposure_s", "edge_max_s", "expected_pulse_amplitude_v", "expected_pulse_width_s", _OPTIONAL}
+        positive = {"exposure_s", "edge_max_s", "expected_pulse_amplitude_v", "expected_pulse_width_s", _UNKNOWN}
         if self.kind == KIND_SEQUENCE:
             positive |= {"expected_ivamp_v", "level_tolerance", "timing_tolerance", "coupling_tolerance"}
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "kind" or (field.name == _OPTIONAL and math.isnan(value)):
+            if field.name in _TEXTS or (field.name == _UNKNOWN and math.isnan(value)):
                 continue
             if not math.isfinite(value) or (field.name in positive and value <= 0):
                 wanted = "a positive number" if field.name in positive else "a number"
                 raise ConfigurationError(f"scoring: {field.name} must be {wanted}, got {value!r}")
+        if self.monitor_lag_s < 0:
+            raise ConfigurationError(f"scoring: monitor_lag_s must not be negative, got {self.monitor_lag_s!r}")
+        lags_from_text(self.coupling_lags)
+
+    @property
+    def lags(self) -> tuple[tuple[float, float], ...]:
+        """The shares and seconds of ``coupling_lags``."""
+        return lags_from_text(self.coupling_lags)
 
     def to_flat(self) -> dict[str, Scalar]:
         """The record that :meth:`from_flat` reads."""
-        return {key: value for key, value in asdict(self).items() if key != _OPTIONAL or not math.isnan(value)}
+        left_out = {key for key in ("coupling_lags", "monitor_lag_s", "back_coupling") if not getattr(self, key)}
+        if math.isnan(self.expected_interval_s):
+            left_out.add(_UNKNOWN)
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
     @classmethod
     def from_flat(cls, record: Mapping[str, Scalar]) -> GradientInjectedScoring:
@@ -74,12 +98,15 @@ class GradientInjectedScoring:
         kind = record.get("kind")
         if not isinstance(kind, str):
             raise ConfigurationError(f"scoring: 'kind' is missing or no text, got {kind!r}")
-        given = [name for field in fields(cls) if (name := field.name) != "kind" and not _is_unknown(record, name)]
+        given = [name for field in fields(cls) if (name := field.name) not in _TEXTS and not _is_missing(record, name)]
         numbers = {name: _number(record, name) for name in given}
         polarity = numbers.pop("pulse_polarity")
         if polarity not in (1, -1):
             raise ConfigurationError(f"scoring: 'pulse_polarity' is 1 or -1, got {polarity!r}")
-        return cls(kind=kind, pulse_polarity=int(polarity), **numbers)
+        lags = record.get("coupling_lags") or ""
+        if not isinstance(lags, str):
+            raise ConfigurationError(f"scoring: 'coupling_lags' is no text, got {lags!r}")
+        return cls(kind=kind, pulse_polarity=int(polarity), coupling_lags=lags, **numbers)
 
 
 def signal_from_flat(parameters: Mapping[str, Scalar]) -> InjectedSignal:
@@ -95,9 +122,10 @@ def signal_from_flat(parameters: Mapping[str, Scalar]) -> InjectedSignal:
     )
 
 
-def _is_unknown(record: Mapping[str, Scalar], key: str) -> bool:
+def _is_missing(record: Mapping[str, Scalar], key: str) -> bool:
     value = record.get(key)
-    return key == _OPTIONAL and (value is None or (isinstance(value, float) and math.isnan(value)))
+    unknown = key == _UNKNOWN and isinstance(value, float) and math.isnan(value)
+    return key in _MAY_BE_MISSING and (value is None or unknown)
 
 
 def _number(record: Mapping[str, Scalar], key: str) -> float:

@@ -1,8 +1,10 @@
 """Small linear networks: resistors, capacitors and one ideal voltage source, solved exactly.
 
-Capacitor voltages are the state. With each capacitor as a voltage source, the resistors alone say all node voltages and
-the capacitor currents; scaled by the roots of the capacitances the state matrix is symmetric, so that its modes are
-real and decay. Every voltage of the network is then a ``Transfer`` of the source.
+Capacitor voltages are the state. With each capacitor as a voltage source, the resistors alone say all node voltages.
+With each as a current source they say where the capacitors settle and how slowly: scaled by the roots of the
+capacitances that matrix of time constants is symmetric, so that its modes are real and decay. The steady state is
+solved directly and only shared out among the modes: it is exact however far the time constants are apart.
+Every voltage of the network is then a ``Transfer`` of the source.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from aimdlab.errors import ConfigurationError
 from aimdlab.signals.transfer import Reals, Transfer
+
+_INSTANT = 1e-12
+"""Time constants below this part of the slowest are rounding of 0."""
 
 
 @dataclass(frozen=True)
@@ -137,15 +142,65 @@ class Network:
         solution = np.linalg.solve(scaled, given * scale[:, None]) * scale[:, None]
         self._voltages: Reals = solution[:n]
         self._source_current: Reals = solution[n + k]
-        root = 1.0 / np.sqrt(np.array([element.value for element in capacitors]))
-        currents = solution[n : n + k]
-        state = root[:, None] * currents[:, :k] * root[None, :]
-        rates, modes = np.linalg.eigh((state + state.T) / 2.0)
-        if k and rates.max() >= 1e-12 * rates.min():
-            raise ConfigurationError("network: the charge of a capacitor could never leave; give it a resistor")
-        self._rates: Reals = rates
-        self._to_state: Reals = root[:, None] * modes
-        self._drive: Reals = self._to_state.T @ currents[:, k]
+        tau_s, modes, settled = _relaxation(self.elements, self.source, self.reference)
+        if k and tau_s.min() <= 0.0:
+            raise ConfigurationError("network: two capacitances are so far apart that they cannot be told from a loop")
+        root = np.sqrt(np.array([element.value for element in capacitors]))
+        self._rates: Reals = -1.0 / tau_s
+        self._to_state: Reals = modes / root[:, None]
+        self._drive: Reals = (modes.T @ (root * settled)) / tau_s
 
     def _ends(self, a: str, b: str) -> list[tuple[int, float]]:
         return [(self._index[node], sign) for node, sign in ((a, 1.0), (b, -1.0)) if node != self.reference]
+
+
+def capacitor_transfer(elements: Iterable[Element], capacitor: str, *, source: str, reference: str) -> Transfer:
+    """The voltage across one capacitor for one volt from ``source`` to ``reference``.
+
+    Other than a ``Network`` it may have loops of capacitors through the source, which follow it without delay.
+
+    Raises:
+        ConfigurationError: the charge of a capacitor could never leave.
+    """
+    elements = tuple(elements)
+    capacitors = [element for element in elements if element.kind == "C"]
+    tau_s, modes, settled = _relaxation(elements, source, reference)
+    root = np.sqrt(np.array([element.value for element in capacitors]))
+    at = [element.name for element in capacitors].index(capacitor)
+    shares = modes[at] / root[at] * (modes.T @ (root * settled))
+    slow = tau_s > _INSTANT * tau_s.max()
+    return Transfer(-1.0 / tau_s[slow], shares[slow] / tau_s[slow], float(shares[~slow].sum()))
+
+
+def _relaxation(elements: Sequence[Element], source: str, reference: str) -> tuple[Reals, Reals, Reals]:
+    """Time constants (k,), their orthonormal modes (k, k) over capacitor voltages scaled by the roots of the
+    capacitances, and the capacitor voltages (k,) at which one volt of the source settles.
+
+    No charge flows then, so the resistors alone say where; what flows out of a capacitor shifts all voltages by their
+    resistances. A loop of capacitors shows as a time constant of 0.
+    """
+    capacitors = [element for element in elements if element.kind == "C"]
+    nodes = dict.fromkeys(node for element in elements for node in (element.a, element.b))
+    inner = [node for node in nodes if node not in (source, reference)]
+    # Rows by inner node, then the source; the reference is left out. Columns by element: 1 at its a, -1 at its b.
+    index = {node: i for i, node in enumerate([*inner, source])}
+    incidence = np.zeros((len(index), len(elements)))
+    for column, element in enumerate(elements):
+        for node, sign in ((element.a, 1.0), (element.b, -1.0)):
+            if node in index:
+                incidence[index[node], column] = sign
+    resistive = np.array([element.kind == "R" for element in elements])
+    resistors, across = incidence[:, resistive], incidence[:, ~resistive]
+    conductance = (resistors / [element.value for element in elements if element.kind == "R"]) @ resistors.T
+    n = len(inner)
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(conductance)[:n], 1e-300))
+    scaled = conductance[:n, :n] * scale[:, None] * scale[None, :]
+    if n and np.linalg.matrix_rank(scaled, tol=1e-13 * n) < n:
+        raise ConfigurationError("network: the charge of a capacitor could never leave; give it a resistor")
+    given = np.column_stack([-conductance[:n, n], across[:n]])
+    solved = np.linalg.solve(scaled, given * scale[:, None]) * scale[:, None]
+    settled = across[:n].T @ solved[:, 0] + across[n]
+    root = np.sqrt(np.array([element.value for element in capacitors]))
+    time_constants = root[:, None] * (across[:n].T @ solved[:, 1:]) * root[None, :]
+    tau_s, modes = np.linalg.eigh((time_constants + time_constants.T) / 2.0)
+    return tau_s, modes, settled

@@ -18,14 +18,18 @@ What follows, and matters: without a load 0.594 of the voltage at C is at D and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 from aimdlab.errors import ConfigurationError
 from aimdlab.signals.injected import InjectedSignal
-from aimdlab.signals.network import Element, Network
+from aimdlab.signals.network import Element, Network, capacitor_transfer
+from aimdlab.signals.transfer import Transfer
 
 Connection = Literal["terminal_to_terminal", "terminal_to_case"]
 
@@ -87,6 +91,25 @@ class Interface:
         """Driven by the device at F, the amplifier at rest with next to no output resistance."""
         return Network([*self._behind_c(REFERENCE), *self._loads(PORTS[1:])], source="F", reference=REFERENCE)
 
+    @cached_property
+    def point_d_to_monitor(self) -> Transfer:
+        """From point D to K, whatever the amplifier and the resistors in front of D are."""
+        elements = [element for element in self._behind_c("C") if element.name not in {"R2", "R3"}]
+        return capacitor_transfer([*elements, *self._loads(PORTS)], "C2", source="D", reference=REFERENCE)
+
+    @cached_property
+    def port_to_monitors(self) -> tuple[Transfer, Transfer]:
+        """From a device that drives F to D and to K, the amplifier at rest; loops of capacitors do no harm."""
+        elements = [*self._behind_c(REFERENCE), *self._loads(PORTS[1:])]
+        across = {
+            name: capacitor_transfer(elements, name, source=PORTS[0], reference=REFERENCE)
+            for name in ("C1", "C2", *(() if self.cx_f is None else ("Cx",)))
+        }
+        at_k = across.pop("C2")
+        rates = at_k.rates_per_s
+        gains = np.sum([one.gains for one in across.values()], axis=0)
+        return Transfer(rates, gains, 1.0 + sum(one.direct for one in across.values())), at_k
+
     def with_filter(self, low_pass: Mapping[str, float]) -> Network:
         """As ``injected``, with the filter of Fig. D.2 from F to an oscilloscope at B.
 
@@ -130,6 +153,76 @@ class Interface:
 
     def _capacitor(self, name: str, a: str, b: str) -> Element:
         return Element("C", _in_branch(name, b), a, b, self.values[name])
+
+
+@dataclass(frozen=True)
+class MonitorCoupling:
+    """How the signal at D and the device's own pulses reach the monitors; the names are those of a scoring record.
+
+    Attributes:
+        expected_coupling: device monitor over injection monitor once settled (0 with Cx), after the monitor's factor.
+        coupling_lags: how it settles, as :func:`lags_text` writes it; what is left is without delay.
+        monitor_lag_s: first-order lag with which the device monitor shows the device's pulses.
+        back_coupling: volts at D per volt of a device pulse at the port, edges over.
+    """
+
+    expected_coupling: float
+    coupling_lags: str
+    monitor_lag_s: float
+    back_coupling: float
+
+
+_EDGE_OVER_S = 5e-6
+"""R4 and C1 with what is behind D have a time constant of 0.7 us."""
+
+
+def monitor_coupling(interface: Interface, monitor_factor: float) -> MonitorCoupling:
+    """What scoring has to know of the network; ``monitor_factor`` is volts at the port per volt at K."""
+    injected = interface.point_d_to_monitor
+    port_to_d, port_to_k = interface.port_to_monitors
+    back = port_to_d.step(_EDGE_OVER_S * 2.0 ** np.arange(24))
+    lags = [
+        (monitor_factor * float(share), -1.0 / float(rate))
+        for share, rate in zip(injected.weights, injected.rates_per_s, strict=True)
+    ]
+    return MonitorCoupling(
+        expected_coupling=monitor_factor * injected.dc,
+        coupling_lags=lags_text(lags),
+        monitor_lag_s=-1.0 / float(port_to_k.rates_per_s[np.argmax(np.abs(port_to_k.weights))]),
+        back_coupling=float(back[np.argmax(np.abs(back))]),
+    )
+
+
+_NEGLIGIBLE = 1e-9
+
+
+def lags_text(lags: Iterable[tuple[float, float]]) -> str:
+    """``share:seconds share:seconds ...``, largest share first; shares that are rounding of 0 are left out.
+
+    A transfer is its steady value less the shares, plus each share behind a first-order lag of so many seconds.
+    """
+    lags = sorted(lags, key=lambda lag: -abs(lag[0]))
+    largest = max((abs(share) for share, _ in lags), default=0.0)
+    return " ".join(f"{share:.9g}:{lag_s:.9g}" for share, lag_s in lags if abs(share) > _NEGLIGIBLE * largest)
+
+
+def lags_from_text(text: str) -> tuple[tuple[float, float], ...]:
+    """What :func:`lags_text` wrote, as pairs of share and seconds.
+
+    Raises:
+        ConfigurationError: not such a text, or a lag that is not above 0.
+    """
+    lags = []
+    for word in text.split():
+        share, colon, lag_s = word.partition(":")
+        try:
+            lag = float(share), float(lag_s)
+        except ValueError:
+            lag = (math.nan, math.nan)
+        if not (colon and math.isfinite(lag[0]) and math.isfinite(lag[1]) and lag[1] > 0):
+            raise ConfigurationError(f"coupling lags: {word!r} is not 'share:seconds' with seconds above 0")
+        lags.append(lag)
+    return tuple(lags)
 
 
 @dataclass(frozen=True)

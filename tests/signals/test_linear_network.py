@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimdlab.errors import ConfigurationError
-from aimdlab.signals.network import Element, Network
+from aimdlab.signals.network import Element, Network, capacitor_transfer
 from aimdlab.signals.transfer import HeldSource, Transfer, held
 
 ohms = st.floats(1, 1e6)
@@ -67,6 +67,28 @@ def test_limits_of_the_step(parts: list[tuple[float, float, float]]) -> None:
         assert begin == pytest.approx(0.0, abs=1e-9)
         assert end == pytest.approx(expected.real, rel=1e-6, abs=1e-9)
         assert transfer.step(-1.0) == 0.0
+
+
+def test_the_steady_state_is_exact_however_far_time_constants_are_apart() -> None:
+    parts = [(1.0, 1e-11, 1e6), (1e6, 1e-6, 1e6), (1.0, 1e-11, 1.0), (1e6, 1e-6, 1.0)]
+    dc, _ = ladder_by_algebra(parts, 0.0)
+    for k, expected in enumerate(dc, start=1):
+        transfer = ladder(parts).transfer(f"n{k}")
+        assert transfer.dc == pytest.approx(expected.real, rel=1e-10)
+        assert transfer.step(60 * transfer.slowest_s) == pytest.approx(expected.real, rel=1e-10)
+
+
+def test_a_loop_of_capacitors_through_the_source_follows_it_at_once() -> None:
+    """A compensated divider, 10:1 for every frequency; then one that is not."""
+    parts = [Element("R", "r1", "a", "b", 9e6), Element("C", "c1", "a", "b", 1e-11)]
+    parts += [Element("R", "r2", "b", "0", 1e6), Element("C", "c2", "b", "0", 9e-11)]
+    transfer = capacitor_transfer(parts, "c2", source="a", reference="0")
+    assert transfer.response([0.0, 1e3, 1e9]) == pytest.approx(np.full(3, 0.1))
+    parts[1] = Element("C", "c1", "a", "b", 3e-11)
+    transfer = capacitor_transfer(parts, "c2", source="a", reference="0")
+    assert transfer.direct == pytest.approx(0.25)
+    assert transfer.dc == pytest.approx(0.1)
+    assert transfer.slowest_s == pytest.approx(9e5 * 1.2e-10)
 
 
 @given(ohms, farads, st.floats(0.01, 10))

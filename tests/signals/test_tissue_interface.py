@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from aimdlab.errors import ConfigurationError
 from aimdlab.signals.cx_selection import CxSelection, SpuriousSignal, e12, filter_scale, select_cx
 from aimdlab.signals.injected import InjectedSignal
-from aimdlab.signals.tissue_interface import Interface, resistor_loads
+from aimdlab.signals.tissue_interface import (
+    Interface,
+    lags_from_text,
+    lags_text,
+    monitor_coupling,
+    resistor_loads,
+)
 from aimdlab.standard import annex_d
 
 D1 = annex_d.values(annex_d.TABLE_D_1)
@@ -99,6 +105,72 @@ def test_an_inhibition_generator_is_a_hundredth() -> None:
     without, with_it = Interface(D1), Interface(D1, inhibition_generator=True)
     drop = 1 - with_it.injected.transfer("F").dc / without.injected.transfer("F").dc
     assert drop == pytest.approx(609 / 56e3, rel=0.02)
+
+
+interfaces = st.builds(
+    Interface,
+    st.fixed_dictionaries({name: st.floats(0.5 * value, 2.0 * value) for name, value in D1.items()}),
+    cx_f=st.none() | st.floats(1e-9, 1e-5),
+    connection=st.just("terminal_to_case"),
+    terminals=st.integers(1, 4),
+    load_ohm=st.floats(300, 1e6),
+    load_f=st.just(0.0) | st.floats(1e-11, 1e-7),
+    monitor_f=st.floats(5e-12, 1e-10),
+)
+
+
+@given(interfaces, st.floats(0.5, 10), st.floats(1.0, 1e6))
+def test_the_monitor_coupling_is_the_ratio_of_the_two_monitors(interface: Interface, factor: float, hz: float) -> None:
+    coupling = monitor_coupling(interface, factor)
+    lags = lags_from_text(coupling.coupling_lags)
+    jw = 2j * math.pi * hz
+    direct = coupling.expected_coupling - sum(share for share, _ in lags)
+    answer = direct + sum(share / (1 + jw * lag_s) for share, lag_s in lags)
+    loop_free = replace(interface, load_f=0.0)
+    if interface.load_f == 0.0:
+        assert abs(answer - factor * loop_free.injected.response(hz, "K", "D")) < 1e-6 * factor
+    assert abs(answer - factor * from_d_by_hand(interface, hz)) < 1e-6 * factor
+    assert all(lag_s > 0 for _, lag_s in lags)
+    values = interface.values
+    monitor = 1e6 * values["R6"] / (1e6 + values["R6"]) * (values["C2"] + interface.monitor_f)
+    assert coupling.monitor_lag_s == pytest.approx(monitor, rel=1e-6)
+
+
+def from_d_by_hand(interface: Interface, hz: float) -> complex:
+    """K per volt at D; the branches to other terminals load only D."""
+    jw, v = 2j * math.pi * hz, interface.values
+    k = parallel(1e6, 1 / (jw * (v["C2"] + interface.monitor_f)))
+    port = 1 / (1 / (v["R6"] + k) + 1 / (interface.load_ohm or math.inf) + jw * interface.load_f)
+    branch = parallel(v["R4"], 1 / (jw * v["C1"]))
+    if interface.cx_f is None:
+        return port / (branch + port) * k / (v["R6"] + k)
+    other = 1 / (1 / (interface.load_ohm or math.inf) + jw * interface.load_f)
+    behind = 1 / (1 / (branch + port) + (interface.terminals - 1) / (branch + other))
+    at_t = behind / (behind + 1 / (jw * interface.cx_f))
+    return at_t * port / (branch + port) * k / (v["R6"] + k)
+
+
+def test_the_monitor_coupling_of_the_example() -> None:
+    coupling = monitor_coupling(Interface(D1, load_ohm=20e3, load_f=1e-9, monitor_f=15e-12), 2.0)
+    share, lag_s = lags_from_text(coupling.coupling_lags)[0]
+    assert coupling.expected_coupling == pytest.approx(2 * 1e6 / 2e6 * 1 / (1 + 560 * (1 / 20e3 + 1 / 2e6)))
+    assert share == pytest.approx(0.976, abs=1e-3)
+    assert lag_s == pytest.approx(97.5e-6, rel=1e-3)
+    back = 1 / (1 / 82 + 1 / 120)
+    assert coupling.back_coupling == pytest.approx(back / (back + 560), rel=1e-2)
+    with_cx = monitor_coupling(Interface(D1, cx_f=1e-6, load_ohm=20e3, load_f=1e-9), 2.0)
+    assert abs(with_cx.expected_coupling) < 1e-12
+    assert with_cx.back_coupling > 0.07
+
+
+def test_lags_as_text() -> None:
+    lags = ((0.975, 9.75e-5), (-3.4e-3, 8.71e-6))
+    assert lags_from_text(lags_text(reversed(lags))) == lags
+    assert lags_text([(1.0, 1e-4), (1e-12, 1.0)]) == "1:0.0001"
+    assert lags_from_text(lags_text([])) == ()
+    for wrong in ("1", "1:", ":1", "1:0", "1:-1e-3", "nan:1", "1:inf", "1:2:3"):
+        with pytest.raises(ConfigurationError, match="coupling lags"):
+            lags_from_text(wrong)
 
 
 signals = st.builds(
