@@ -15,6 +15,19 @@ class Operator(Protocol):
         """The answer to ``question``, one of ``choices`` if any are given; StoppedByPersonError if nobody answers."""
         ...
 
+    def carry_out(self, kind: str, target: str, text: str) -> None:
+        """Have a person do what ``text`` says; returns when it is done, StoppedByPersonError if it is not.
+
+        Args:
+            kind: "program" (the device) or "connect" (the injection network).
+            target: what to, e.g. "normal" or "terminal_to_case".
+            text: for the person.
+        """
+        ...
+
+
+_DONE, _STOP = "done", "stop"
+
 
 class TerminalOperator:
     """Asks at the terminal.
@@ -41,12 +54,23 @@ class TerminalOperator:
             if not choices or answer in choices:
                 return answer
 
+    def carry_out(self, kind: str, target: str, text: str) -> None:
+        """Show ``text`` and wait for "done"; "stop" ends the run."""
+        _ = kind, target
+        if self.ask(text, (_DONE, _STOP)) != _DONE:
+            raise StoppedByPersonError(f"not done, and stopped: {text}")
+
 
 class ScriptedOperator:
-    """Answers by a script; a question that is not in it is an error, so a test cannot pass by accident."""
+    """Answers by a script; a question that is not in it is an error, so a test cannot pass by accident.
+
+    Attributes:
+        done: what it was told to carry out, in order: kind and target.
+    """
 
     def __init__(self, answers: Mapping[str, str]) -> None:
         self._answers = dict(answers)
+        self.done: list[tuple[str, str]] = []
 
     def ask(self, question: str, choices: tuple[str, ...] = ()) -> str:
         """The scripted answer."""
@@ -56,3 +80,37 @@ class ScriptedOperator:
         if choices and answer not in choices:
             raise StoppedByPersonError(f"{answer!r} is not one of {', '.join(choices)}: {question}")
         return answer
+
+    def carry_out(self, kind: str, target: str, text: str) -> None:
+        """Note that it was asked for."""
+        _ = text
+        self.done.append((kind, target))
+
+
+class DeviceProgrammer(Protocol):
+    """What can program every device of a simulated bench."""
+
+    def program(self, mode: str) -> None:
+        """Program to "normal" or "mr" mode."""
+        ...
+
+
+class SimulatedOperator:
+    """The hands at a simulated bench: programs its device; connections are as the world file has them.
+
+    Questions go to ``person``.
+    """
+
+    def __init__(self, programmer: DeviceProgrammer, person: Operator) -> None:
+        self._programmer = programmer
+        self._person = person
+
+    def ask(self, question: str, choices: tuple[str, ...] = ()) -> str:
+        """The person's answer."""
+        return self._person.ask(question, choices)
+
+    def carry_out(self, kind: str, target: str, text: str) -> None:
+        """Program the simulated device; whatever else is asked for is as the world file says."""
+        _ = text
+        if kind == "program":
+            self._programmer.program(target)

@@ -63,6 +63,11 @@ class TerminalProgress:
             verdict = f"[{STYLE[score.verdict]}]{score.verdict}[/]"
             status.print(f"step {step.id}  {escape(step.title)}  {verdict}{tried}", soft_wrap=True)
 
+    def omitted(self, step: Step) -> None:
+        """Count it; a line would be one of thousands."""
+        self._bar.advance(self._task)
+        self._last[step.id] = Verdict.OMITTED
+
     def _show(self, step: Step, what: str) -> None:
         if self._live is None:
             return

@@ -66,10 +66,16 @@ class Components(ConfigModel):
 
 
 class MonitorInput(ConfigModel):
-    """The oscilloscope's input at monitor point K, with its probe and cable: it belongs to the network."""
+    """What hangs at monitor point K, probe and cable included: it belongs to the network.
+
+    Attributes:
+        resistance, capacitance: against J.
+        attenuation: of the probe; 1 if the oscilloscope is connected directly.
+    """
 
     resistance: Resistance = Field(gt=0)
     capacitance: Capacitance = Field(gt=0)
+    attenuation: float = Field(default=1.0, ge=1, le=1000)
 
 
 class AnnexDNetwork(ConfigModel):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from aimdlab.bench.bench import Bench, connect
 from aimdlab.bench.clock import Clock, RealClock, VirtualClock
-from aimdlab.bench.operator import Operator
+from aimdlab.bench.operator import Operator, SimulatedOperator
 from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.config.bench import BenchFile
 from aimdlab.config.campaign import Campaign, Loaded, load_campaign, resolve
@@ -113,7 +113,8 @@ def open_bench(
         if simulated is not None:
             stack.callback(simulated.close)
         clock = _clock(choice, simulated, attention)
-        bench = connect(campaign.bench, clock, operator, simulated.resources if simulated else {})
+        hands = SimulatedOperator(simulated, operator) if simulated is not None else operator
+        bench = connect(campaign.bench, clock, hands, simulated.resources if simulated else {})
         stack.callback(bench.close)
         yield bench, simulated
 

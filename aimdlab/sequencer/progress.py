@@ -23,6 +23,10 @@ class Progress(Protocol):
         """The attempt is committed."""
         ...
 
+    def omitted(self, step: Step) -> None:
+        """``step`` is left out, with its rationale."""
+        ...
+
 
 class Silent:
     """Shows nothing."""
@@ -34,4 +38,7 @@ class Silent:
         """Nothing."""
 
     def attempt_done(self, step: Step, attempt: int, score: Score) -> None:
+        """Nothing."""
+
+    def omitted(self, step: Step) -> None:
         """Nothing."""

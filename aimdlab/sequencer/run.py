@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aimdlab.bench.bench import Bench
-from aimdlab.config.test import OnFail
+from aimdlab.config.test import OnFail, TestFile
 from aimdlab.errors import SafeStateError
 from aimdlab.procedures.protocol import Procedure, Step
-from aimdlab.scoring.results import Criterion, Score, Verdict
+from aimdlab.scoring.results import Criterion, Verdict
 from aimdlab.sequencer.attempt import run_attempt
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, PlannedTest
 from aimdlab.sequencer.progress import Progress
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.verdicts import Tried, deciding_attempt, step_verdict
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ class RunResult:
     exposure_s: float
     bench_s: float
     wall_s: float
+
+
+@dataclass(frozen=True)
+class _Doing:
+    """One test being done: its procedure and criteria, its file, and what was tried of each step."""
+
+    procedure: Procedure
+    criteria: Sequence[Criterion]
+    test: TestFile
+    tried: dict[str, list[Tried]] = field(default_factory=dict)
 
 
 class Run:
@@ -69,6 +80,7 @@ class Run:
         self._progress = progress
         self._mark = mark
         self._exposure_s = 0.0
+        self._last_reason = ""
 
     def execute(self) -> RunResult:
         """Do every step; the bench is safe when this returns or raises."""
@@ -122,33 +134,62 @@ class Run:
 
     def _do_test(self, test: PlannedTest, verdicts: dict[str, Verdict]) -> str:
         """Do the steps of one test; returns why the campaign must end, or ""."""
-        file = test.subject.test.file
-        criteria = [limit.criterion() for limit in test.subject.device.file.criteria]
-        procedure = test.procedure(self._bench, test.subject)
+        file, device = test.subject.test.file, test.subject.device.file
+        doing = _Doing(
+            test.procedure(self._bench, test.subject), [limit.criterion() for limit in device.criteria], file
+        )
+        check = next((step for step in test.steps if step.kind == "check"), None)
         for step in test.steps:
             self._attention.pause_if_asked(self._bench.make_safe)
-            score = self._do_step(procedure, step, criteria, file.retries)
-            verdict = verdicts[step.id] = score.verdict
+            if step.omitted:
+                verdicts[step.id] = Verdict.OMITTED
+                self._progress.omitted(step)
+                continue
+            self._instruct(step)
+            verdict = verdicts[step.id] = self._do_step(doing, step)
+            reason = self._last_reason
             if step.kind == "baseline" and verdict is not Verdict.PASS:
                 return (
-                    f"the baseline of {file.name!r} is {verdict} ({score.reason}). Nothing was exposed. Check device, "
+                    f"{step.title} of {file.name!r} is {verdict} ({reason}). Nothing was exposed. Check device, "
                     "programming, monitor and instruments, then start again."
                 )
-            if verdict is Verdict.FAIL and file.on_fail is OnFail.STOP:
-                return f"step {step.id} is FAIL and the test says on_fail: stop."
+            if verdict is Verdict.FAIL and step.kind == "sequence" and file.on_fail is not OnFail.CONTINUE:
+                if file.on_fail is OnFail.STOP:
+                    return f"step {step.id} is FAIL and the test says on_fail: stop."
+                if check is not None:
+                    verdicts[check.id] = self._do_step(doing, check)
+                    if verdicts[check.id] is not Verdict.PASS:
+                        return (
+                            f"after step {step.id} (FAIL) the check is {verdicts[check.id]} ({self._last_reason}): the "
+                            "device may be damaged, or does not come back to its programming. Interrogate it."
+                        )
+            if step.kind == "sequence" and device.recovery:
+                self._bench.clock.sleep(device.recovery)
         return ""
 
-    def _do_step(self, procedure: Procedure, step: Step, criteria: Sequence[Criterion], retries: int) -> Score:
-        """Try ``step`` until an attempt stands, at most ``retries`` times more than once.
+    def _instruct(self, step: Step) -> None:
+        """Have a person do what must be done before ``step``; the bench is safe meanwhile."""
+        instruction = step.instruction
+        if instruction is None:
+            return
+        self._bench.make_safe()
+        events = self._bench.events
+        events.record("person.asked", instruction.text, source="sequencer", durable=True, step=step.id)
+        self._bench.operator.carry_out(instruction.kind, instruction.target, instruction.text)
+        events.record("person.done", instruction.text, source="operator", durable=True, step=step.id)
+
+    def _do_step(self, doing: _Doing, step: Step) -> Verdict:
+        """Try ``step`` until an attempt stands, at most ``retries`` times more than once; the step's verdict so far.
 
         INVALID under a proven exposure stands too: to expose again until the device can be judged would hide a failure.
         """
-        number = 0
+        tried = doing.tried.setdefault(step.id, [])
+        first = len(tried)
         while True:
-            number += 1
+            number = len(tried) + 1
             self._progress.step_started(step, number)
             self._mark(step.index, number)
-            attempt = run_attempt(procedure, self._bench, step, number, criteria, self._progress)
+            attempt = run_attempt(doing.procedure, self._bench, step, number, doing.criteria, self._progress)
             self._exposure_s += attempt.exposure_s
             self._session.commit(attempt)
             self._bench.events.record(
@@ -160,6 +201,9 @@ class Run:
                 verdict=attempt.score.verdict.value,
             )
             self._progress.attempt_done(step, number, attempt.score)
-            if attempt.score.stands or number > retries:
-                return attempt.score
+            tried.append(Tried(attempt.score.verdict, attempt.score.stands, number, attempt.score.reason))
+            if attempt.score.stands or len(tried) - first > doing.test.retries:
+                deciding = deciding_attempt(tried)
+                self._last_reason = deciding.reason if deciding is not None else attempt.score.reason
+                return step_verdict(tried)
             self._attention.check()

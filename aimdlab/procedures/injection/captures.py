@@ -21,6 +21,8 @@ from aimdlab.signals.injected import InjectedSignal
 
 # Room above the expected peak of each oscilloscope input: an altered pulse or an overshoot is seen, not clipped.
 _HEADROOM = 1.25
+# The injection monitor shows at least this part of a device pulse: so much may come back through the network.
+_LEAST_SHOWN = 0.1
 _VERIFIED_CYCLES = 2
 
 
@@ -85,7 +87,7 @@ def find_parts(subject: Subject) -> Parts:
             "sample by sample.",
         )
     oscilloscope = subject.equipment[device.instrument].unconnected(Oscilloscope)
-    path = injection_path(bench.file.injection_network, subject.device.file)
+    path = injection_path(bench.file.injection_network, device, subject.device.file)
     trigger = bench.file.exposure_trigger
     external_trigger_v = trigger.level if trigger is not None else None
     back_v = abs(subject.device.file.therapy.amplitude) if path.monitored.back_coupling else 0.0

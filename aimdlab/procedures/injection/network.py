@@ -5,28 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aimdlab.config.bench import MonitorEntry
 from aimdlab.config.device import DeviceFile
 from aimdlab.config.injection_network import AnnexDNetwork, ResistiveNetwork
 from aimdlab.signals.injected import InjectedSignal
-from aimdlab.signals.tissue_interface import Interface, ResistorLoad, resistor_loads
+from aimdlab.signals.tissue_interface import (
+    Interface,
+    MonitorCoupling,
+    ResistorLoad,
+    monitor_coupling,
+    resistor_loads,
+)
 
 # Where the transfer is written down, besides its steady values: the fundamental and the edges of the gradient signal.
 _RECORDED_HZ = (100.0, 1e3, 2.5e3, 10e3, 100e3, 1e6)
-
-
-@dataclass(frozen=True)
-class MonitoredTransfer:
-    """Stopgap."""
-
-    coupling: float
-    coupling_lags: str
-    monitor_lag_s: float
-    back_coupling: float
-
-
-def monitored_transfer(interface: Interface) -> MonitoredTransfer:
-    """Stopgap."""
-    return MonitoredTransfer(interface.injected.transfer("F").dc / interface.injected.transfer("D").dc, "", 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class InjectionPath:
     rated_input_v: float
     test_point_factor: float
     port_factor: float
-    monitored: MonitoredTransfer
+    monitored: MonitorCoupling
     interface: Interface | None = None
     ratings_w: dict[str, float] | None = None
 
@@ -76,12 +68,20 @@ class InjectionPath:
         return record
 
 
-def injection_path(network: ResistiveNetwork | AnnexDNetwork, device: DeviceFile) -> InjectionPath:
-    """The path through ``network`` to ``device``, computed from the components and the device's input."""
+def injection_path(
+    network: ResistiveNetwork | AnnexDNetwork, monitor: MonitorEntry, device: DeviceFile
+) -> InjectionPath:
+    """The path through ``network`` to ``device``, computed from the components and the device's input.
+
+    Args:
+        network: of the bench file.
+        monitor: the device monitor, at K.
+        device: what is connected.
+    """
     if isinstance(network, ResistiveNetwork):
         share = network.port_factor / network.test_point_factor
         return InjectionPath(
-            network.rated_input, network.test_point_factor, network.port_factor, MonitoredTransfer(share, "", 0.0, 0.0)
+            network.rated_input, network.test_point_factor, network.port_factor, MonitorCoupling(share, "", 0.0, 0.0)
         )
     interface = Interface(
         values=network.components.values(),
@@ -98,7 +98,7 @@ def injection_path(network: ResistiveNetwork | AnnexDNetwork, device: DeviceFile
         rated_input_v=network.rated_input,
         test_point_factor=injected.transfer("D").dc,
         port_factor=injected.transfer("F").dc,
-        monitored=monitored_transfer(interface),
+        monitored=monitor_coupling(interface, monitor.factor / network.monitor.attenuation),
         interface=interface,
-        ratings_w=dict(network.ratings),
+        ratings_w={str(name): power_w for name, power_w in network.ratings.items()},
     )

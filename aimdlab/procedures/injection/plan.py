@@ -70,16 +70,16 @@ class _Planner:
 
     def before(self) -> Iterator[Step]:
         """What is shown before the first exposure: normal mode if the device has another one, then as it is tested."""
-        normal = getattr(self._device, "normal_mode", None)
+        normal = self._device.normal_mode
         if normal is not None:
             yield self._quiet("normal-before", "baseline", "baseline in normal mode, no signal", normal, "normal")
-        mode = None if normal is None else "tested"
+        mode = None if normal is None else "mr"
         yield self._quiet("baseline", "baseline", "baseline, no signal", self._device.therapy, mode)
 
     def after(self) -> Iterator[Step]:
         """The functional check after the exposures, in every mode (9.1)."""
         yield self._quiet("check", "check", "check after the exposures, no signal", self._device.therapy, None)
-        normal = getattr(self._device, "normal_mode", None)
+        normal = self._device.normal_mode
         if normal is not None:
             yield self._quiet("normal-check", "check", "check in normal mode, no signal", normal, "normal")
 
@@ -124,7 +124,8 @@ class _Planner:
         )
         instruction = None
         if mode is not None:
-            text = f"Program the device to its {mode} mode: {describe(therapy)}."
+            name_of_mode = "normal mode" if mode == "normal" else "MR mode, in which it is tested"
+            text = f"Program the device to its {name_of_mode}: {describe(therapy)}."
             instruction = Instruction("program", mode, text)
         return Step(
             id=name,
@@ -152,9 +153,12 @@ class _Planner:
             expected_pulse_amplitude_v=abs(therapy.amplitude),
             expected_pulse_width_s=therapy.pulse_width,
             pulse_polarity=1 if therapy.amplitude > 0 else -1,
-            expected_coupling=path.monitored.coupling,
+            expected_coupling=path.monitored.expected_coupling,
             coupling_tolerance=settings.coupling_tolerance,
             expected_interval_s=1 / therapy.rate,
+            coupling_lags=path.monitored.coupling_lags,
+            monitor_lag_s=path.monitored.monitor_lag_s,
+            back_coupling=path.monitored.back_coupling,
         ).to_flat()
 
 
@@ -201,8 +205,8 @@ def _check_connection(subject: Subject, ranges: SignalRanges) -> None:
         raise problem(
             subject.bench.source,
             ("injection_network", "cx"),
-            "no Cx meets D.2 for gradient signals, it would only take low frequencies away from them: bypass it, remove "
-            "this key, and say so in the campaign's evidence (20.2.4, note).",
+            "no Cx meets D.2 for gradient signals, it would only take low frequencies away from them: bypass it, "
+            "remove this key, and say so in the campaign's evidence (20.2.4, note).",
         )
 
 

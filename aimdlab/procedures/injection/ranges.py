@@ -93,7 +93,7 @@ def read_ranges(subject: Subject, clause: str) -> tuple[SignalRanges, InjectedLe
         "t_off": _checked(subject, "t_off", ranges.t_off, [milli(value) for value in T_OFF_MS], "Table 2"),
         "t_dwell": _checked(subject, "t_dwell", ranges.t_dwell, [milli(value) for value in T_DWELL_MS], "Table 2"),
     }
-    least_s = exposure_s(getattr(subject.device.file, "response_time", 0.0))
+    least_s = exposure_s(subject.device.file.response_time)
     if test.file.exposure < least_s:
         raise problem(
             test.source,
@@ -114,13 +114,9 @@ def _levels(subject: Subject, ranges: SignalRanges) -> InjectedLevels:
     lead, source = subject.device.file.lead, subject.device.source
     needed: dict[str, float | None] = {}
     if ranges.tier == 2:
-        needed = (
-            {"tier2_bg": getattr(lead, "tier2_bg", None)}
-            if ranges.case == "field"
-            else {"loop_area": getattr(lead, "loop_area", None)}
-        )
+        needed = {"tier2_bg": lead.tier2_bg} if ranges.case == "field" else {"loop_area": lead.loop_area}
     elif ranges.tier == 3:
-        needed = {"ivamp_max": getattr(lead, "ivamp_max", None)}
+        needed = {"ivamp_max": lead.ivamp_max}
     known = {name: value for name, value in needed.items() if value is not None}
     for name in needed.keys() - known.keys():
         raise problem(
