@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from aimdlab.config.base import ConfigModel
+from aimdlab.config.bench_place import AmbientRange, Calibration, Site
 from aimdlab.config.injection_network import InjectionNetwork
-from aimdlab.config.units import Time, Voltage
+from aimdlab.config.units import FluxDensity, Time, Voltage
+from aimdlab.config.words import Words
 
 RoleName = Literal[
     "signal_generator",
@@ -39,6 +41,7 @@ class InstrumentEntry(ConfigModel):
         resource: VISA resource; left out on a simulated bench, where the simulation hands them out.
         identity: what ``*IDN?`` must say; left out only for an instrument that cannot be talked to.
         timeout: longest wait for one reply, at most 60 s.
+        calibration: its certificate; an overdue one is refused at plan time.
         options: checked by the driver's own model.
     """
 
@@ -46,6 +49,7 @@ class InstrumentEntry(ConfigModel):
     resource: str | None = None
     identity: InstrumentIdentity | None = None
     timeout: Time = Field(default=5.0, gt=0, le=60.0)
+    calibration: Calibration | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -90,13 +94,36 @@ class Simulated(ConfigModel):
 
 
 class BenchFile(ConfigModel):
-    """A bench as its YAML file says it."""
+    """A bench as its YAML file says it.
+
+    Attributes:
+        kind: a clinical scanner is refused: the signals of 8.1 may damage it (8.1, note 1).
+        site, ambient, setup, photographs: what 9.5 asks to be reported of it; ``photographs`` are files, relative to
+            the bench file.
+        static_field: of the magnet that the device stands in during the tests, if there is one (clause 7).
+    """
 
     aimdlab: Literal["bench/1"]
     name: str = Field(min_length=1)
+    kind: Literal["bench", "clinical_scanner"]
+    site: Site
+    ambient: AmbientRange
+    setup: Words
+    photographs: list[str] = Field(default_factory=list)
+    static_field: FluxDensity | None = Field(default=None, gt=0, le=20)
     simulated: Simulated | None = None
     instruments: dict[str, InstrumentEntry] = Field(min_length=1)
     roles: dict[RoleName, RoleEntry] = Field(min_length=1)
     monitors: dict[str, MonitorEntry] = Field(default_factory=dict)
     injection_network: InjectionNetwork | None = None
     exposure_trigger: ExposureTrigger | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _no_scanner(cls, kind: str) -> str:
+        if kind == "clinical_scanner":
+            raise ValueError(
+                "a clinical scanner is refused: the signals of 8.1 are meant for a bench and may damage a scanner "
+                "(8.1, note 1). Use a laboratory coil or an injection network"
+            )
+        return kind

@@ -11,29 +11,50 @@ from pydantic import Field
 
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.bench import BenchFile
+from aimdlab.config.bench_place import Ambient
 from aimdlab.config.device import DeviceFile
+from aimdlab.config.justification import Justification
 from aimdlab.config.loading import problem, validate
+from aimdlab.config.omission import Omission
 from aimdlab.config.test import TestFile
+from aimdlab.config.words import Words
 from aimdlab.config.yaml_source import KeyPath, YamlSource, read_yaml
 
 File = TypeVar("File", bound=ConfigModel)
 
 
 class TestEntry(ConfigModel):
-    """One test of a campaign, by path relative to the campaign file."""
+    """One test of a campaign, by path relative to the campaign file, and what of it is left out."""
 
     __test__ = False
 
     test: str
+    omit: list[Omission] = Field(default_factory=list)
+
+
+class Person(ConfigModel):
+    """Somebody who takes part in the tests, and as what."""
+
+    name: Words
+    role: Words
 
 
 class CampaignFile(ConfigModel):
-    """A campaign as its YAML file says it."""
+    """A campaign as its YAML file says it.
+
+    Attributes:
+        personnel: who takes part.
+        ambient: at the bench when the tests begin; None if the operator is to be asked then.
+        justification: the reasons that the standard asks for; :mod:`aimdlab.config.answers` says which are missing.
+    """
 
     aimdlab: Literal["campaign/1"]
     name: str = Field(min_length=1)
     bench: str
     device: str
+    personnel: list[Person] = Field(default_factory=list)
+    ambient: Ambient | None = None
+    justification: Justification = Field(default_factory=Justification)
     tests: list[TestEntry] = Field(min_length=1)
 
 
@@ -65,10 +86,15 @@ def load_campaign(path: Path) -> Campaign:
     """Read a campaign and all that it names; ConfigurationError names the file, line and key that is wrong."""
     source = read_yaml(path)
     campaign = Loaded(validate(source, CampaignFile), source)
+    bench = _load_named(source, ("bench",), campaign.file.bench, BenchFile)
+    device = _load_named(source, ("device",), campaign.file.device, DeviceFile)
+    _find_pictures(bench.source, ("photographs",), bench.file.photographs)
+    _find_pictures(device.source, ("description", "photographs"), device.file.description.photographs)
+    _find_pictures(device.source, ("description", "drawings"), device.file.description.drawings)
     return Campaign(
         campaign=campaign,
-        bench=_load_named(source, ("bench",), campaign.file.bench, BenchFile),
-        device=_load_named(source, ("device",), campaign.file.device, DeviceFile),
+        bench=bench,
+        device=device,
         tests=tuple(
             _load_named(source, ("tests", index, "test"), entry.test, TestFile)
             for index, entry in enumerate(campaign.file.tests)
@@ -93,6 +119,11 @@ def resolve(source: YamlSource, key: KeyPath, named: str) -> Path:
 def _load_named(source: YamlSource, key: KeyPath, named: str, model: type[File]) -> Loaded[File]:
     found = read_yaml(resolve(source, key, named))
     return Loaded(validate(found, model), found)
+
+
+def _find_pictures(source: YamlSource, key: KeyPath, names: list[str]) -> None:
+    for place, name in enumerate(names):
+        resolve(source, (*key, place), name)
 
 
 def _relative(path: Path, start: Path) -> str:

@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from aimdlab.config.base import ConfigModel
-from aimdlab.config.units import EventRate, Length, Time, Voltage, to_si
+from aimdlab.config.description import Battery, Description, DeviceInput, Lead
+from aimdlab.config.units import EventRate, Time, Voltage, to_si
+from aimdlab.config.words import Identifier, Words
 from aimdlab.scoring.results import Criterion, DecisionRule
 
 
@@ -33,13 +35,6 @@ class Therapy(ConfigModel):
             if not least <= value <= most:
                 raise ValueError(f"{name} must be from {least} to {most} {unit}, got {value:g} {unit}")
         return self
-
-
-class Lead(ConfigModel):
-    """The lead system, as the levels of 20.2.1 need it."""
-
-    length: Length
-    volume: Literal["compliance", "implant"]
 
 
 class Limit(ConfigModel):
@@ -92,15 +87,63 @@ class Limit(ConfigModel):
 
 
 class DeviceFile(ConfigModel):
-    """A device as its YAML file says it."""
+    """A device as its YAML file says it.
+
+    Attributes:
+        description, input, battery: what 9.5 asks to be reported of it.
+        settings: every programmed setting by its name, as the programmer shows it.
+        therapy: how it works while it is tested: in its MR mode, if it has one.
+        normal_mode: how it works outside the scanner, where that differs; it is checked before and after.
+        response_time: how long it takes to show what an exposure does to it; no exposure is shorter (8.1).
+        recovery: pause between one exposure and the next.
+        lead: decides on the levels.
+        criteria: the manufacturer's limits.
+    """
 
     aimdlab: Literal["device/1"]
     name: str = Field(min_length=1)
-    manufacturer: str
-    model: str
-    serial: str
-    firmware: str
+    manufacturer: Words
+    model: Identifier
+    serial: Identifier
+    firmware: Identifier
     kind: Literal["pacemaker"]
+    description: Description
+    input: DeviceInput
+    battery: Battery
+    settings: dict[str, str] = Field(min_length=1)
     therapy: Therapy
+    normal_mode: Therapy | None = None
+    response_time: Time = Field(ge=0.0, le=3600.0)
+    recovery: Time = Field(default=0.0, ge=0.0, le=3600.0)
     lead: Lead
     criteria: list[Limit] = Field(min_length=1)
+
+    @field_validator("settings")
+    @classmethod
+    def _settings_say_something(cls, settings: dict[str, str]) -> dict[str, str]:
+        empty = [name for name, shown in settings.items() if not shown.strip()]
+        if empty:
+            raise ValueError(f"no value for {', '.join(empty)}: write it as the programmer shows it")
+        return settings
+
+    @model_validator(mode="after")
+    def _components_agree(self) -> DeviceFile:
+        devices = [component for component in self.description.components if component.part == "device"]
+        if len(devices) != 1:
+            raise ValueError(f"description.components must list the device itself once, got {len(devices)} times")
+        for what, here, there in (
+            ("manufacturer", self.manufacturer, devices[0].manufacturer),
+            ("model", self.model, devices[0].model),
+            ("serial", self.serial, devices[0].serial),
+        ):
+            if here != there:
+                raise ValueError(
+                    f"description.components says {what} {there!r} of the device, the file itself says {here!r}. "
+                    "Which of them is on the bench?"
+                )
+        parts = {component.part for component in self.description.components}
+        if self.lead.kind != "leadless" and self.lead.kind not in parts:
+            raise ValueError(
+                f"lead.kind is {self.lead.kind}, but description.components lists none: which model and serial (9.5)?"
+            )
+        return self

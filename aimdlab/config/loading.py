@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -47,11 +47,17 @@ def _describe(source: YamlSource, above: KeyPath, data: Any, found: dict[str, An
     key = (*above, *part)
     kind, value = found["type"], found.get("input")
     if kind == "extra_forbidden":
-        known = sorted(_fields_at(model, part[:-1]))
+        known = sorted(_fields_at(model, found["loc"][:-1]))
         close = get_close_matches(str(key[-1]), known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else (f" Known here: {', '.join(known)}." if known else "")
         what = f"unknown key.{hint}"
     elif kind == "missing":
+        what = "this key is missing."
+    elif kind == "union_tag_invalid":
+        key = (*key, _unquoted(found["ctx"]["discriminator"]))
+        what = f"expected {found['ctx']['expected_tags']}, got {found['ctx']['tag']!r}."
+    elif kind == "union_tag_not_found":
+        key = (*key, _unquoted(found["ctx"]["discriminator"]))
         what = "this key is missing."
     elif kind == "value_error":
         what = str(found["ctx"]["error"]) + "."
@@ -80,24 +86,34 @@ def _in_file(data: Any, location: Iterable[str | int]) -> KeyPath:
     return path
 
 
-def _fields_at(model: Any, key: KeyPath) -> list[str]:
-    """Names of the fields of the model that stands at ``key``, as far as it can be told."""
-    for part in key:
-        field = model.model_fields.get(str(part)) if isinstance(model, type) and issubclass(model, BaseModel) else None
-        model = _model_within(field.annotation) if field is not None else model
-        if model is None:
-            return []
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+def _fields_at(model: Any, location: Iterable[str | int]) -> list[str]:
+    """Names of the fields of the model at pydantic's ``location``, as far as it can be told."""
+    within = [model]
+    for part in location:
+        tagged = [found for found in within if _has_tag(found, part)]
+        fields = [found.model_fields[str(part)] for found in within if str(part) in found.model_fields]
+        if not tagged and not fields:
+            continue  # a place in a list, or a key of a dictionary
+        within = tagged or [found for field in fields for found in _models_within(field.annotation)]
+    return list(within[0].model_fields) if within else []
 
 
-def _model_within(annotation: Any) -> Any:
+def _has_tag(model: type[BaseModel], tag: str | int) -> bool:
+    """Is ``model`` the member of a union that ``tag`` chooses, e.g. by kind: annex_d?"""
+    return any(
+        get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
+        for field in model.model_fields.values()
+    )
+
+
+def _models_within(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _model_within(argument)
-        if found is not None:
-            return found
-    return None
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_within(argument)]
+
+
+def _unquoted(name: str) -> str:
+    return name.strip("'")
 
 
 def _dotted(key: KeyPath) -> str:
