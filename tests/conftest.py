@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from command_line import COMMAND, Control, Lab
+from patience import LIMIT_S
 
-# What CI decides must not depend on luck; at a desk every run looks at other examples. The machine may be busy: no deadline.
-settings.register_profile("desk", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "desk")
+# The same examples in every run: whether a change is taken must not depend on luck. `make search` looks at other
+# examples each time. The machine may be busy: no deadline, and slow generation of examples is no failure.
+_BUSY = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("repeatable", derandomize=True, **_BUSY)
+settings.register_profile("search", print_blob=True, **_BUSY)
+settings.load_profile("search" if os.environ.get("AIMDLAB_SEARCH") else "repeatable")
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def served(lab: Lab) -> Iterator[tuple[Control, dict[str, Any]]]:
     control.close()
     process.send_signal(signal.SIGTERM)
     try:
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=LIMIT_S) == 0
     finally:
         process.kill()
         process.stdout.close()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import pyvisa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyvisa.constants import ResourceAttribute, StatusCode
 
@@ -190,7 +190,7 @@ def test_block_of_line_feeds_split_into_segments(
 
 
 @given(payload=st.binary(max_size=3000))
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=40)
 def test_any_payload_survives_both_ways(echo: VisaLink, payload: bytes) -> None:
     echo.write_block("KEEP ", payload)
     assert echo.query_block("GIVE?") == payload

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimdlab.bench.clock import RealClock
@@ -58,7 +58,7 @@ def link(memory: tuple[Memory, HislipServer]) -> Iterator[VisaLink]:
 
 
 @given(payload=st.binary(max_size=3000))
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=30)
 def test_any_payload_survives_both_ways(link: VisaLink, payload: bytes) -> None:
     link.write_block("KEEP ", payload)
     assert link.query_block("GIVE?") == payload

@@ -7,11 +7,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from patience import LIMIT_S, wait_for
+
+__all__ = ["COMMAND", "ROOT", "Control", "Lab", "wait_for"]
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-W", "error", "-m", "aimdlab"]
@@ -41,7 +42,7 @@ class Lab:
         self.change(self.test, '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]', '["5 mT", "20 mT"]')
         self.change(self.test, 't_dwell: ["0.5 ms", "5 ms"]', 't_dwell: ["0.5 ms"]')
 
-    def cli(self, *arguments: str | Path, timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+    def cli(self, *arguments: str | Path, timeout_s: float = 3 * LIMIT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
             capture_output=True, text=True, timeout=timeout_s, cwd=self.folder, check=False, stdin=subprocess.DEVNULL,
@@ -59,7 +60,7 @@ class Control:
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=20)
+        self._socket = socket.create_connection((host, int(port)), timeout=LIMIT_S)
         self._lines = self._socket.makefile("r", encoding="utf-8")
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
@@ -75,12 +76,3 @@ class Control:
     def close(self) -> None:
         self._lines.close()
         self._socket.close()
-
-
-def wait_for(condition: Callable[[], bool], limit_s: float = 40.0) -> None:
-    """Poll a real condition; fails after ``limit_s``."""
-    deadline_s = time.monotonic() + limit_s
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen"
-        pause.wait(0.01)  # between two looks

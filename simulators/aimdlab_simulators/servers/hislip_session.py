@@ -75,7 +75,7 @@ class Session:
         self._closed = True
         for connection in (self.synchronous, self.asynchronous):
             if connection is not None:
-                connection.close()
+                connection.hang_up()
         with self._progress:
             self._progress.notify_all()
 

@@ -14,7 +14,11 @@ _BACKLOG = 64
 
 
 class Connection:
-    """One client's socket; also the Cancellation that says that this client has gone."""
+    """One client's socket; also the Cancellation that says that this client has gone.
+
+    Any thread may hang up; only the thread that serves it closes the socket. Else the number of the closed descriptor
+    could already be another client's when a thread that was about to read or write there comes to it.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -43,12 +47,11 @@ class Connection:
             view = view[count:]
         return data
 
-    def close(self) -> None:
-        """Hang up; any thread that reads or writes here is released."""
+    def hang_up(self) -> None:
+        """End the conversation; any thread that reads or writes here is released."""
         self._closed = True
         with contextlib.suppress(OSError):  # the peer may have been quicker
             self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
 
 
 class Listener:
@@ -104,13 +107,13 @@ class Listener:
             self._closing = True
         self._wake_writer.send(b"x")
         if self._thread.ident is not None:
-            self._thread.join(_JOIN_S)
+            self._thread.join()
         for end in (self._listener, self._wake_reader, self._wake_writer):
             end.close()
         with self._guard:
             threads = dict(self._connections)
         for connection in threads:
-            connection.close()
+            connection.hang_up()
         for thread in threads.values():
             if thread is not threading.current_thread():
                 thread.join(_JOIN_S)
@@ -151,7 +154,8 @@ class Listener:
         except OSError:
             pass  # the client has hung up, or this end was closed
         finally:
-            connection.close()
+            connection.hang_up()
+            connection.socket.close()
             with self._guard:
                 del self._connections[connection]
                 self._last_left_s = time.monotonic()

@@ -4,19 +4,19 @@ import json
 import math
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimdlab.errors import ConfigurationError
 from aimdlab_simulators.process import ServedBench, serve
 from aimdlab_simulators.scpi import ScpiInstrument
 from aimdlab_simulators.timebase import SimulatorError, Timebase
+from patience import LIMIT_S, wait_for
 
 
 class Source(ScpiInstrument):
@@ -43,7 +43,7 @@ class World:
 class Client:
     def __init__(self, bench: ServedBench) -> None:
         host, port = bench.control.split(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=20)
+        self.socket = socket.create_connection((host, int(port)), timeout=LIMIT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.lines = self.socket.makefile("rb")
 
@@ -80,14 +80,6 @@ def other(bench: ServedBench) -> Iterator[Client]:
     one = Client(bench)
     yield one
     one.close()
-
-
-def eventually(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
-    pause = threading.Event()
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        pause.wait(0.005)
 
 
 def test_hello_names_every_instrument(bench: ServedBench, client: Client) -> None:
@@ -127,9 +119,9 @@ def test_time_runs_on_when_its_owner_drops_dead(bench: ServedBench, client: Clie
     start = client.ask("claim_time")["now_s"]
     client.ask("advance", to_s=start + 1000)
     client.close()
-    eventually(lambda: not other.ask("state")["virtual"])
+    wait_for(lambda: not other.ask("state")["virtual"])
     assert other.ask("now")["now_s"] >= start + 1000
-    eventually(lambda: other.ask("now")["now_s"] > start + 1000.01)
+    wait_for(lambda: other.ask("now")["now_s"] > start + 1000.01)
 
 
 def test_marks_and_state_reach_the_world(bench: ServedBench, client: Client) -> None:
@@ -161,7 +153,7 @@ def test_time_is_not_put_to_nonsense(client: Client, to_s: object) -> None:
     assert client.ask("advance", to_s=to_s)["ok"] is False
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(st.binary(max_size=200))
 def test_garbage_harms_nobody_else(bench: ServedBench, client: Client, data: bytes) -> None:
     bad = Client(bench)
@@ -172,19 +164,11 @@ def test_garbage_harms_nobody_else(bench: ServedBench, client: Client, data: byt
 
 def test_an_endless_line_is_hung_up_on(bench: ServedBench, client: Client) -> None:
     bad = Client(bench)
-    with pytest.raises(OSError):  # noqa: PT012 - how much is taken before the reset is not ours to say
+    with pytest.raises(ConnectionError):  # noqa: PT012 - how much is taken before the reset is not ours to say
         while True:
             bad.socket.sendall(b"x" * 65536)
     bad.close()
     assert client.ask("now")["ok"] is True
-
-
-def test_advancing_is_quick(client: Client) -> None:
-    start = client.ask("claim_time")["now_s"]
-    begin = time.monotonic()
-    for step in range(500):
-        client.ask("advance", to_s=start + step)
-    assert (time.monotonic() - begin) / 500 < 0.005
 
 
 def test_shutdown_is_answered_before_the_end(bench: ServedBench, client: Client) -> None:
@@ -197,10 +181,19 @@ def test_nobody_connected_for_a_while_is_the_end(bench: ServedBench) -> None:
     assert client.ask("now")["ok"] is True
     assert bench.idle_s == 0
     client.close()
-    eventually(lambda: bench.idle_s > 0)
-    start = time.monotonic()
+    wait_for(lambda: bench.idle_s > 0)
     bench.wait(linger_s=0.05)
-    assert time.monotonic() - start < 10
+
+
+def test_it_does_not_end_while_somebody_is_there(bench: ServedBench, client: Client) -> None:
+    begin = client.ask("now")["now_s"]
+    waiting = threading.Thread(target=bench.wait, args=(0.05,), daemon=True)
+    waiting.start()
+    while client.ask("now")["now_s"] < begin + 0.3:
+        assert waiting.is_alive()
+    client.close()
+    waiting.join(LIMIT_S)
+    assert not waiting.is_alive()
 
 
 def test_ports_in_a_row_or_a_clear_refusal(bench: ServedBench) -> None:

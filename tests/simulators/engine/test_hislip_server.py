@@ -5,12 +5,11 @@ import random
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import pyvisa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyvisa_py.protocols import hislip
 
@@ -18,6 +17,7 @@ from aimdlab_simulators.scpi import Call, ScpiInstrument, command
 from aimdlab_simulators.servers import HislipServer
 from aimdlab_simulators.servers.hislip_locks import LockAnswer, LockTable
 from aimdlab_simulators.timebase import Timebase
+from patience import LIMIT_S, receive_exactly, wait_for, wait_until_hung_up
 
 BIG = random.Random(2).randbytes(20_000_000)
 HEADER = struct.Struct("!2sBBIQ")
@@ -28,7 +28,7 @@ class Memory(ScpiInstrument):
         super().__init__(name="memory", maker="M", model="Mem", serial="7", firmware="1", timebase=Timebase())
         self.data = b""
         self.triggered = 0
-        self.gate = threading.Event()
+        self.holding, self.gate = threading.Event(), threading.Event()
 
     def trigger(self) -> None:
         self.triggered += 1
@@ -38,7 +38,8 @@ class Memory(ScpiInstrument):
 
     @command("HOLD")
     def hold(self, call: Call) -> None:
-        self.gate.wait(10)
+        self.holding.set()
+        self.gate.wait(LIMIT_S)
 
     @command("DATA")
     def set_data(self, call: Call) -> None:
@@ -66,22 +67,14 @@ def server(memory: Memory) -> Iterator[HislipServer]:
 def visa(server: HislipServer) -> Iterator[pyvisa.resources.MessageBasedResource]:
     manager = pyvisa.ResourceManager("@py")
     client = manager.open_resource(server.resource, read_termination="\n", write_termination="\n")
-    client.timeout = 20_000
+    client.timeout = 1000 * LIMIT_S
     yield client
     client.close()
     manager.close()
 
 
 def low_level(server: HislipServer) -> contextlib.closing[hislip.Instrument]:
-    return contextlib.closing(hislip.Instrument("127.0.0.1", port=server.port, timeout=20))
-
-
-def eventually(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
-    pause = threading.Event()
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        pause.wait(0.005)
+    return contextlib.closing(hislip.Instrument("127.0.0.1", port=server.port, timeout=LIMIT_S))
 
 
 def text(client: hislip.Instrument, message: bytes) -> bytes:
@@ -97,13 +90,11 @@ def test_queries(visa: pyvisa.resources.MessageBasedResource) -> None:
 
 
 def test_twenty_megabytes_both_ways(visa: pyvisa.resources.MessageBasedResource, memory: Memory) -> None:
-    start = time.monotonic()
     visa.write_raw(b"DATA #8%08d" % len(BIG) + BIG + b"\n")
     assert visa.query("*OPC?") == "1"
     assert memory.data == BIG
     visa.write("DATA?")
     assert visa.read_raw() == b"#8%08d" % len(BIG) + BIG + b"\n"
-    assert time.monotonic() - start < 10.0
 
 
 def test_status_byte(visa: pyvisa.resources.MessageBasedResource) -> None:
@@ -111,9 +102,9 @@ def test_status_byte(visa: pyvisa.resources.MessageBasedResource) -> None:
     assert visa.query("*OPC?") == "1"
     assert visa.read_stb() == 0
     visa.write("NONSENSE")
-    eventually(lambda: visa.read_stb() == 4 + 32 + 64)
+    wait_for(lambda: visa.read_stb() == 4 + 32 + 64)
     visa.write("*IDN?")
-    eventually(lambda: visa.read_stb() == 4 + 16 + 32 + 64)  # a message is available until it is read
+    wait_for(lambda: visa.read_stb() == 4 + 16 + 32 + 64)  # a message is available until it is read
     assert visa.read() == "M,Mem,7,1"
     assert visa.read_stb() == 4 + 32 + 64
 
@@ -176,7 +167,7 @@ def test_an_exclusive_lock_shuts_everybody_else_out(server: HislipServer) -> Non
             text(other, b"*IDN?")
         assert text(owner, b"*OPC?") == b"1\n"
         assert owner.async_lock_release() == "success"
-        other.timeout = 20
+        other.timeout = LIMIT_S
         assert bytes(other.receive()) == b"M,Mem,7,1\n", "what was held back is answered now"
         assert other.async_lock_info() == 0
 
@@ -197,9 +188,9 @@ def test_a_lock_dies_with_its_session_and_wakes_who_waits(server: HislipServer) 
         with low_level(server) as owner:
             assert owner.async_lock_request(0.0) == "success"
             answers: list[str] = []
-            waiter = threading.Thread(target=lambda: answers.append(other.async_lock_request(10.0)), daemon=True)
+            waiter = threading.Thread(target=lambda: answers.append(other.async_lock_request(LIMIT_S)), daemon=True)
             waiter.start()
-        waiter.join(15)
+        waiter.join(LIMIT_S)
         assert answers == ["success"]
 
 
@@ -247,20 +238,20 @@ def test_locks_never_let_two_in_that_exclude_each_other(steps: list[tuple[str, s
 
 
 def raw(server: HislipServer) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S)
 
 
 def initialized(server: HislipServer, sock: socket.socket) -> int:
     sock.sendall(HEADER.pack(b"HS", 0, 0, 0x01007878, 7) + b"hislip0")
-    _, kind, _, parameter, _ = HEADER.unpack(sock.recv(16, socket.MSG_WAITALL))
+    _, kind, _, parameter, _ = HEADER.unpack(receive_exactly(sock, 16))
     assert kind == 1
     assert parameter >> 16 == 0x0100
     return int(parameter & 0xFFFF)
 
 
 def reply(sock: socket.socket) -> tuple[int, int]:
-    _, kind, control, _, length = HEADER.unpack(sock.recv(16, socket.MSG_WAITALL))
-    sock.recv(length, socket.MSG_WAITALL)
+    _, kind, control, _, length = HEADER.unpack(receive_exactly(sock, 16))
+    receive_exactly(sock, length)
     return kind, control
 
 
@@ -285,7 +276,7 @@ def test_data_before_the_second_channel_is_a_fatal_error(server: HislipServer) -
         initialized(server, sock)
         sock.sendall(HEADER.pack(b"HS", 7, 0, 0xFFFFFF00, 5) + b"*IDN?")
         assert reply(sock) == (2, 2)
-        assert sock.recv(1) == b""
+        wait_until_hung_up(sock)
 
 
 def test_unknown_types_and_large_messages_are_errors_after_which_it_goes_on(server: HislipServer) -> None:
@@ -303,9 +294,23 @@ def test_unknown_types_and_large_messages_are_errors_after_which_it_goes_on(serv
 def test_a_session_ends_when_either_channel_does(server: HislipServer) -> None:
     for channel in ("_sync", "_async"):
         with low_level(server) as client:
-            eventually(lambda: server.connections == 2)
+            wait_for(lambda: server.connections == 2)
             getattr(client, channel).close()
-            eventually(lambda: server.connections == 0)
+            wait_for(lambda: server.connections == 0)
+
+
+def test_a_descriptor_is_not_freed_under_the_thread_that_uses_it(server: HislipServer, memory: Memory) -> None:
+    with low_level(server) as client:
+        client.send(b"HOLD")
+        assert memory.holding.wait(LIMIT_S)
+        (session,) = server._sessions.values()
+        client._async.close()
+        wait_for(lambda: server.connections == 1)  # the other thread has hung up on both channels and ended
+        assert session.is_set()
+        assert session.synchronous.socket.fileno() >= 0, "another client could get this number"
+        memory.gate.set()
+        wait_for(lambda: server.connections == 0)
+        assert session.synchronous.socket.fileno() < 0
 
 
 def framed(kind: int, control: int, parameter: int, payload: bytes) -> bytes:
@@ -317,7 +322,7 @@ MESSAGES = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(st.lists(st.one_of(st.binary(max_size=40), MESSAGES), max_size=6), st.booleans())
 def test_garbage_harms_nobody_else(server: HislipServer, chunks: list[bytes], after_the_beginning: bool) -> None:
     with low_level(server) as good:
@@ -327,7 +332,7 @@ def test_garbage_harms_nobody_else(server: HislipServer, chunks: list[bytes], af
             for chunk in chunks:
                 bad.sendall(chunk)
         assert text(good, b"*CLS;*IDN?") == b"M,Mem,7,1\n"
-    eventually(lambda: server.connections == 0)
+    wait_for(lambda: server.connections == 0)
 
 
 def test_closing_frees_everybody(server: HislipServer, memory: Memory) -> None:
@@ -339,4 +344,4 @@ def test_closing_frees_everybody(server: HislipServer, memory: Memory) -> None:
         server.close()
         assert server.connections == 0
         for client in (waiting, locked_out):
-            assert client._sync.recv(1) == b""
+            wait_until_hung_up(client._sync)

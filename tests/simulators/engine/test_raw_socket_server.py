@@ -5,8 +5,7 @@ import random
 import socket
 import struct
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import pyvisa
@@ -17,6 +16,7 @@ from aimdlab_simulators.scpi import Call, ScpiInstrument, command
 from aimdlab_simulators.servers import RawSocketServer
 from aimdlab_simulators.servers.framing import Framer, MessageTooLargeError
 from aimdlab_simulators.timebase import Timebase
+from patience import LIMIT_S, wait_for, wait_until_hung_up
 
 BIG = random.Random(1).randbytes(20_000_000)
 
@@ -25,6 +25,7 @@ class Memory(ScpiInstrument):
     def __init__(self) -> None:
         super().__init__(name="memory", maker="M", model="Mem", serial="7", firmware="1", timebase=Timebase())
         self.data = b""
+        self.waiting = threading.Event()
 
     @command("DATA")
     def set_data(self, call: Call) -> None:
@@ -35,6 +36,8 @@ class Memory(ScpiInstrument):
         return f"#8{len(self.data):08d}".encode() + self.data
 
     def pending_until_s(self) -> float | None:
+        if self.timebase.is_virtual:
+            self.waiting.set()
         return float("inf") if self.timebase.is_virtual else None
 
 
@@ -47,21 +50,13 @@ def server() -> Iterator[RawSocketServer]:
 
 
 def connect(server: RawSocketServer) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT_S)
 
 
 def ask(sock: socket.socket, message: bytes) -> bytes:
     sock.sendall(message + b"\n")
     with sock.makefile("rb") as lines:
         return lines.readline()
-
-
-def eventually(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
-    pause = threading.Event()
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        pause.wait(0.005)
 
 
 def test_a_visa_client_talks_to_it(server: RawSocketServer) -> None:
@@ -76,12 +71,10 @@ def test_a_visa_client_talks_to_it(server: RawSocketServer) -> None:
 
 def test_twenty_megabytes_both_ways(server: RawSocketServer) -> None:
     with connect(server) as sock:
-        start = time.monotonic()
         assert ask(sock, b"DATA #8%08d" % len(BIG) + BIG + b"\n*OPC?") == b"1\n"
         sock.sendall(b"DATA?\n")
         with sock.makefile("rb") as stream:
             assert stream.read(len(BIG) + 11) == b"#8%08d" % len(BIG) + BIG + b"\n"
-        assert time.monotonic() - start < 5.0
 
 
 def test_several_clients_and_several_messages_at_once(server: RawSocketServer) -> None:
@@ -97,13 +90,11 @@ def test_several_clients_and_several_messages_at_once(server: RawSocketServer) -
 
 
 def test_answers_are_not_held_back(server: RawSocketServer) -> None:
-    with connect(server) as sock, sock.makefile("rb") as lines:
-        start = time.monotonic()
-        for _ in range(300):
-            sock.sendall(b"*OPC?\n*OPC?\n")  # two answers: Nagle's algorithm would hold back the second
-            lines.readline()
-            lines.readline()
-        assert time.monotonic() - start < 300 * 0.02, "each exchange waits 40 ms for a delayed acknowledgement"
+    with connect(server) as sock:
+        assert ask(sock, b"*OPC?") == b"1\n"
+        (connection,) = server._connections
+        # Nagle's algorithm would hold back the second of two answers for 40 ms, until the first is acknowledged.
+        assert connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +119,7 @@ def test_a_hostile_client_harms_only_itself(server: RawSocketServer, rubbish: by
             bad.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         bad.close()
         assert ask(good, b"*CLS;*IDN?") == b"M,Mem,7,1\n"
-        eventually(lambda: server.connections == 1)
+        wait_for(lambda: server.connections == 1)
         assert ask(good, b"*CLS;*IDN?") == b"M,Mem,7,1\n"
 
 
@@ -139,9 +130,7 @@ def test_a_message_that_says_it_is_too_large_is_hung_up_on() -> None:
         for message in (b"DATA #41000", b"x" * 1001):
             with connect(small) as sock:
                 sock.sendall(message)
-                # A reset is as good: what the server did not read is still on its way.
-                with contextlib.suppress(ConnectionResetError):
-                    assert sock.recv(1) == b""
+                wait_until_hung_up(sock)
         with connect(small) as sock:
             assert ask(sock, b"DATA #3900" + b"y" * 900 + b";*OPC?") == b"1\n"
     finally:
@@ -152,20 +141,35 @@ def test_a_client_that_leaves_while_it_waits_is_noticed(server: RawSocketServer)
     server.instrument.timebase.claim()
     with connect(server) as sock:
         sock.sendall(b"*OPC?\n")
-        eventually(lambda: server.connections == 1)
-    eventually(lambda: server.connections == 0)
+        assert server.instrument.waiting.wait(LIMIT_S)  # type: ignore[attr-defined]
+        assert server.connections == 1
+    wait_for(lambda: server.connections == 0)
 
 
-def test_closing_hangs_up_even_on_clients_that_wait_and_frees_the_port(server: RawSocketServer) -> None:
+def test_closing_hangs_up_even_on_clients_that_wait(server: RawSocketServer) -> None:
     server.instrument.timebase.claim()
     with connect(server) as waiting, connect(server) as idle:
         waiting.sendall(b"*OPC?\n")
-        eventually(lambda: server.connections == 2)
+        assert server.instrument.waiting.wait(LIMIT_S)  # type: ignore[attr-defined]
+        wait_for(lambda: server.connections == 2)
         server.close()
-        assert idle.recv(1) == b""
-        assert waiting.recv(1) == b""
+        wait_until_hung_up(idle)
+        wait_until_hung_up(waiting)
     assert server.connections == 0
-    RawSocketServer(Memory(), port=server.port).close()
+
+
+def test_closing_frees_the_port() -> None:
+    for last in (False, False, False, False, True):
+        first = RawSocketServer(Memory())
+        first.start()
+        first.close()
+        try:
+            RawSocketServer(Memory(), port=first.port).close()
+        except OSError:  # any program on this machine may have been given the number meanwhile, but not each time
+            if last:
+                raise
+        else:
+            return
 
 
 def test_two_servers_cannot_share_a_port(server: RawSocketServer) -> None:

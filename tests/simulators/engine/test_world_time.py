@@ -7,6 +7,7 @@ import time
 import pytest
 
 from aimdlab_simulators.timebase import SimulatorError, Timebase
+from patience import LIMIT_S
 
 
 def test_real_time_follows_the_monotonic_clock() -> None:
@@ -35,7 +36,7 @@ def test_released_time_goes_on_from_where_it_was() -> None:
     timebase.claim()
     timebase.advance_to(1000.0)
     timebase.release()
-    assert 1000.0 <= timebase.now_s() < 1060.0
+    assert 1000.0 <= timebase.now_s() < 10_000.0
     assert timebase.wait_until(timebase.now_s() + 0.01)
     timebase.claim()
     assert timebase.now_s() >= 1000.01
@@ -75,12 +76,12 @@ def test_a_waiting_thread_is_woken_by_advance_release_and_cancel() -> None:
     assert answers == []
     timebase.advance_to(goal)
     for thread in waiters:
-        thread.join(10)
+        thread.join(LIMIT_S)
     assert answers == [True, True]
     timebase.release()
     assert hopeless.is_alive()
     cancelled.set()
-    hopeless.join(10)
+    hopeless.join(LIMIT_S)
     assert answers == [True, True, False]
 
 
@@ -90,7 +91,7 @@ def test_release_lets_real_time_end_a_virtual_wait() -> None:
     waiter = threading.Thread(target=timebase.wait_until, args=(timebase.now_s() + 0.05,), daemon=True)
     waiter.start()
     timebase.release()
-    waiter.join(10)
+    waiter.join(LIMIT_S)
     assert not waiter.is_alive()
 
 
