@@ -22,7 +22,9 @@ from aimdlab.capture import Capture, Reading
 from aimdlab.config.bench import BenchFile
 from aimdlab.config.campaign import Loaded
 from aimdlab.config.device import DeviceFile
+from aimdlab.config.omission import Omission
 from aimdlab.config.test import TestFile
+from aimdlab.config.yaml_source import KeyPath, YamlSource
 from aimdlab.scoring.parameters import Scalar
 from aimdlab.scoring.results import Criterion, Score
 
@@ -102,12 +104,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a test is planned for: the test, the device, the bench, each with its source for errors."""
+    """What a test is planned for: the test, the device, the bench, each with its source for errors.
+
+    Attributes:
+        omissions: sequences that the campaign leaves out, with its reasons.
+        omissions_at: where they stand, for errors: the campaign's source and key.
+    """
 
     test: Loaded[TestFile]
     device: Loaded[DeviceFile]
     bench: Loaded[BenchFile]
     equipment: Mapping[str, Equipment]
+    omissions: tuple[Omission, ...] = ()
+    omissions_at: tuple[YamlSource, KeyPath] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,12 +124,14 @@ class Coverage:
     """How much of the clause a test covers.
 
     Attributes:
-        planned: sequences in the plan.
+        planned: sequences that will be done.
         full: sequences that the standard asks for with this device.
+        omitted: sequences left out with a rationale.
     """
 
     planned: int
     full: int
+    omitted: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from aimdlab.procedures.injection.captures import (
     acquisitions_of,
     find_parts,
 )
+from aimdlab.procedures.injection.omissions import rationales
 from aimdlab.procedures.injection.programming import describe
 from aimdlab.procedures.injection.ranges import SignalRanges, read_ranges, sequences
 from aimdlab.procedures.protocol import Coverage, Instruction, Step, Subject, TestPlan
@@ -48,14 +49,16 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
     parts = find_parts(subject)
     _check_connection(subject, ranges)
     planner = _Planner(subject, parts, settings, levels)
-    wanted = list(sequences(ranges))
+    wanted, full = list(sequences(ranges)), sequence_count(len(levels.b_g_mt))
+    omitted = rationales(subject, levels.tier, wanted, full)
+    injected = (
+        planner.sequence(number, sequence, rationale)
+        for number, (sequence, rationale) in enumerate(zip(wanted, omitted, strict=True), start=1)
+    )
+    left_out = sum(1 for rationale in omitted if rationale)
     return TestPlan(
-        steps=(
-            *planner.before(),
-            *(planner.sequence(number, sequence) for number, sequence in enumerate(wanted, start=1)),
-            *planner.after(),
-        ),
-        coverage=Coverage(planned=len(wanted), full=sequence_count(len(levels.b_g_mt))),
+        steps=(*planner.before(), *injected, *planner.after()),
+        coverage=Coverage(planned=len(wanted) - left_out, full=full, omitted=left_out),
         facts={"levels": _levels_record(levels), "injection_network": parts.path.as_record()},
     )
 
@@ -83,8 +86,8 @@ class _Planner:
         if normal is not None:
             yield self._quiet("normal-check", "check", "check in normal mode, no signal", normal, "normal")
 
-    def sequence(self, number: int, sequence: GradientSequence) -> Step:
-        """One sequence at its level."""
+    def sequence(self, number: int, sequence: GradientSequence, omitted: str) -> Step:
+        """One sequence at its level, or left out with its rationale."""
         subject, parts = self._subject, self._parts
         signal = InjectedSignal(sequence.tbpw_s, sequence.t_dwell_s, sequence.cycles, sequence.t_off_s)
         level_v = self._levels.ivamp_v(sequence.b_g_t, sequence.tbpw_s)
@@ -112,8 +115,9 @@ class _Planner:
             },
             exposure_s=exposed_s,
             storage_bytes=_storage(subject, parts, acquisitions),
-            demands=tuple(_demands(parts, signal, level_v, abs(self._device.therapy.amplitude))),
+            demands=() if omitted else tuple(_demands(parts, signal, level_v, abs(self._device.therapy.amplitude))),
             scoring=self._scoring(KIND_SEQUENCE, level_v, self._device.therapy),
+            omitted=omitted,
         )
 
     def _quiet(self, name: str, kind: str, title: str, therapy: Therapy, mode: str | None) -> Step:
