@@ -92,6 +92,22 @@ class SignalGenerator(Protocol):
         ...
 
 
+class TriggerSource(StrEnum):
+    """What starts a burst."""
+
+    BUS = "bus"
+    EXTERNAL = "external"
+
+
+@runtime_checkable
+class TriggeredGenerator(SignalGenerator, Protocol):
+    """A signal generator that also plays its finite burst at an edge on its trigger input."""
+
+    def set_trigger(self, channel: int, source: TriggerSource, delay_s: float = 0.0) -> None:
+        """Take triggers from ``source``; a burst begins ``delay_s`` after each. ``load`` goes back to the bus."""
+        ...
+
+
 @runtime_checkable
 class RfGenerator(Protocol):
     """An RF source with pulse modulation."""
@@ -250,6 +266,15 @@ class Oscilloscope(Protocol):
 
     def stop(self) -> None:
         """End an acquisition that never triggered."""
+        ...
+
+
+@runtime_checkable
+class TriggeringOscilloscope(Oscilloscope, Protocol):
+    """An oscilloscope that passes its triggers on."""
+
+    def send_triggers(self) -> None:
+        """Put an edge out whenever it triggers; none while it is not armed."""
         ...
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimdlab.bench.driver import Driver
-from aimdlab.bench.roles import Role, SignalGenerator
+from aimdlab.bench.roles import Role, SignalGenerator, TriggeredGenerator, TriggerSource
 from aimdlab.errors import InstrumentError, InstrumentRefusal, LinkError
 from aimdlab.signals.waveform import SampledWaveform, SequencedWaveform, WaveformSegment
 from aimdlab_drivers.keysight.waveform_33500b import Keysight33500B
@@ -57,6 +57,7 @@ LOAD = [*CLEAR, *UPLOAD, *settings(), readback()]
 def test_plays_its_role() -> None:
     driver: Driver = Keysight33500B("generator", None, Keysight33500B.Options())
     assert isinstance(driver, SignalGenerator)
+    assert isinstance(driver, TriggeredGenerator)
     assert frozenset({Role.SIGNAL_GENERATOR}) == driver.ROLES
     assert driver.limits().max_peak_v == 10.0
 
@@ -204,6 +205,59 @@ def test_burst_from_repeats_to_stop(play: Callable[..., Any]) -> None:
         driver.set_output(1, True)
         driver.trigger(1)
         driver.stop(1)
+
+
+EXTERNAL = [
+    ("TRIG1:SLOP POS;:TRIG1:DEL 0.00025;:TRIG1:SOUR EXT", None),
+    NO_ERROR,
+    ("TRIG1:DEL?", "+2.500000000000000E-04"),
+    ("TRIG1:SOUR?", "EXT"),
+]
+
+
+def test_external_trigger_with_delay_and_back_to_the_bus(play: Callable[..., Any]) -> None:
+    bus = [
+        ("TRIG1:SLOP POS;:TRIG1:DEL 0;:TRIG1:SOUR BUS", None),
+        NO_ERROR,
+        ("TRIG1:DEL?", "+0.0E+00"),
+        ("TRIG1:SOUR?", "BUS"),
+    ]
+    with play(Keysight33500B, [*LOAD, *EXTERNAL, *bus]) as driver:
+        driver.load(1, WAVEFORM, peak_v=2.5)
+        driver.set_trigger(1, TriggerSource.EXTERNAL, 250e-6)
+        driver.set_trigger(1, TriggerSource.BUS)
+
+
+def test_load_takes_the_delay_back_once(play: Callable[..., Any]) -> None:
+    with_delay = (settings()[0][0].replace(":TRIG1:SOUR BUS", ":TRIG1:DEL 0;:TRIG1:SOUR BUS"), None)
+    exchange = [*LOAD, *EXTERNAL, with_delay, NO_ERROR, readback(), *settings(), readback()]
+    with play(Keysight33500B, exchange) as driver:
+        driver.load(1, WAVEFORM, peak_v=2.5)
+        driver.set_trigger(1, TriggerSource.EXTERNAL, 250e-6)
+        driver.load(1, WAVEFORM, peak_v=2.5)
+        driver.load(1, WAVEFORM, peak_v=2.5)
+
+
+@pytest.mark.parametrize(
+    ("delay", "source", "what"),
+    [("+2.6E-04", None, "trigger delay was set to 0.00025"), ("+2.5E-04", "BUS", "source was set to EXT")],
+)
+def test_a_trigger_that_is_not_as_set_is_a_refusal(
+    play: Callable[..., Any], delay: str, source: str | None, what: str
+) -> None:
+    answers = [(EXTERNAL[2][0], delay), *([(EXTERNAL[3][0], source)] if source else [])]
+    with play(Keysight33500B, [*LOAD, *EXTERNAL[:2], *answers]) as driver:
+        driver.load(1, WAVEFORM, peak_v=2.5)
+        with pytest.raises(InstrumentRefusal, match=what):
+            driver.set_trigger(1, TriggerSource.EXTERNAL, 250e-6)
+
+
+@pytest.mark.parametrize("delay_s", [-1e-9, 1000.1, float("nan")])
+def test_a_delay_beyond_the_limits_sends_nothing(play: Callable[..., Any], delay_s: float) -> None:
+    with play(Keysight33500B, LOAD) as driver:
+        driver.load(1, WAVEFORM, peak_v=2.5)
+        with pytest.raises(InstrumentError, match="delay can be 0 s to 1000 s"):
+            driver.set_trigger(1, TriggerSource.EXTERNAL, delay_s)
 
 
 def test_output_that_does_not_switch(play: Callable[..., Any]) -> None:

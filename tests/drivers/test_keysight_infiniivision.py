@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimdlab.bench.driver import Driver
-from aimdlab.bench.roles import Oscilloscope, Role, ScopeChannel, ScopeSetup, TriggerEdge
+from aimdlab.bench.roles import Oscilloscope, Role, ScopeChannel, ScopeSetup, TriggerEdge, TriggeringOscilloscope
 from aimdlab.errors import InstrumentError, InstrumentRefusal, LinkError
 from aimdlab_drivers.keysight.infiniivision import KeysightInfiniiVision
 
@@ -74,6 +74,7 @@ def record(driver: KeysightInfiniiVision) -> None:
 def test_plays_its_role() -> None:
     driver: Driver = KeysightInfiniiVision("scope", None, KeysightInfiniiVision.Options())
     assert isinstance(driver, Oscilloscope)
+    assert isinstance(driver, TriggeringOscilloscope)
     assert frozenset({Role.OSCILLOSCOPE}) == driver.ROLES
     assert {"DSO-X 3024A", "DSOX3024A", "DSO-X 1102G", "MSOX4154A"} <= set(driver.MODELS)
 
@@ -379,3 +380,14 @@ def test_every_accepted_plan_covers_what_was_asked(
     assert plan.position_s + plan.window_s / 2 >= span_s
     assert points / plan.window_s >= rate
     assert plan.ranges_v[0] / 2 > full_scale_v
+
+
+def test_trig_out_gives_every_trigger(play: Callable[..., Any]) -> None:
+    with play(KeysightInfiniiVision, [("CAL:OUTP TRIG", None), NO_ERROR, ("CAL:OUTP?", "TRIG")]) as driver:
+        driver.send_triggers()
+
+
+def test_trig_out_that_gives_something_else_is_a_refusal(play: Callable[..., Any]) -> None:
+    exchange = [("CAL:OUTP TRIG", None), NO_ERROR, ("CAL:OUTP?", "MASK")]
+    with play(KeysightInfiniiVision, exchange) as driver, pytest.raises(InstrumentRefusal, match="it says MASK"):
+        driver.send_triggers()

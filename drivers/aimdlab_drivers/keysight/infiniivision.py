@@ -51,6 +51,8 @@ class KeysightInfiniiVision(ScpiDriver):
       resolution a code in these outermost steps might be a true value; it counts as clipped all the same.
     * Acquisitions without trigger input are started by ``:TRIG:FORC`` alone: the edge trigger stands at 70 % of the
       first input's range from the middle, outside the screen.
+    * Trig Out gives a rising edge with every trigger, some ten nanoseconds after it (user's guide). Unverified on an
+      instrument: the words of ``CAL:OUTP``, and that no edge comes while it is stopped.
     * ``:AER?`` (armed) is cleared by reading, so the driver remembers it.
     * Uncertainties (k = 1), all limits of error as rectangular distributions. Gain: the data sheet's DC gain accuracy
       is relative to full scale (8 divisions), and a signal reaches 4 from the middle, so relative to the reading it
@@ -116,6 +118,13 @@ class KeysightInfiniiVision(ScpiDriver):
         self._apply("STOP", *planned.settings(self._channels))
         self._require_set(planned)
         self._plan = planned
+
+    def send_triggers(self) -> None:
+        """Put a rising edge out at Trig Out whenever it triggers; also what it does after a reset."""
+        self._apply("CAL:OUTP TRIG")
+        answered = self._link.query("CAL:OUTP?").strip()
+        if answered != "TRIG":
+            raise self._refuse(f"Trig Out was set to TRIG, but it says {answered}", "CAL:OUTP?")
 
     def arm(self) -> None:
         """Start a single acquisition."""

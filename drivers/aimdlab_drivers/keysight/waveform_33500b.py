@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from aimdlab.bench.driver import Identity, Link
-from aimdlab.bench.roles import GeneratorLimits, Role
+from aimdlab.bench.roles import GeneratorLimits, Role, TriggerSource
 from aimdlab.config.base import ConfigModel
 from aimdlab.errors import InstrumentRefusal
 from aimdlab.signals.waveform import Playable, SequencedWaveform
@@ -26,6 +26,8 @@ _HIGH_IMPEDANCE_OHM = 9.9e37  # how OUTP:LOAD? says INFinity
 _SMALLEST_PEAK_V = 1e-3  # 2 mVpp into an open circuit
 # Names that a memory is given before it is emptied: an instrument was seen to refuse its 32nd sequence.
 _MOST_NAMES = 24
+_LONGEST_DELAY_S = 1000.0
+_DELAY_STEP_S = 4e-9
 _NO_BURST_OF_SEQUENCES = "not able to burst"
 
 
@@ -38,7 +40,7 @@ class _Loaded:
 
 
 class Keysight33500B(ScpiDriver):
-    """Signal generator: int16 arbitrary waveforms in finite bursts from the bus trigger.
+    """Signal generator: int16 arbitrary waveforms in finite bursts from the bus or the Ext Trig trigger.
 
     * The waveform is played without reconstruction filter (``FUNC:ARB:FILT OFF``), so that its edges are as steep as
       the output stage allows; that bounds the sample clock to 62.5 MSa/s.
@@ -46,6 +48,9 @@ class Keysight33500B(ScpiDriver):
       (``OUTP:LOAD INF``): set to twice the peak, a sample of 1.0 is exactly the peak. That is only true if the load is
       of high impedance: into 50 ohm the terminal voltage is half.
     * Between bursts the output rests at the first sample; a waveform that does not begin with zero is refused.
+    * ``TRIG:DEL`` counts from the trigger, in steps of 4 ns; from an edge at Ext Trig the instrument itself takes some
+      hundred nanoseconds more. That ``TRIG`` starts a burst whatever the source is, as the reference says of it, is not
+      relied on.
     * A burst is ended by switching the output off before ``ABORt``: what the output rests at after an aborted burst is
       not documented, the open relay is.
     * Waveform memory is taken to be the standard one (1 MSa per channel), since the options that enlarge it differ.
@@ -79,6 +84,7 @@ class Keysight33500B(ScpiDriver):
         self._sequencing = options.sequences
         self._channels: int | None = None  # until it is known which model answers
         self._loaded: dict[int, _Loaded] = {}
+        self._delayed: set[int] = set()  # channels whose trigger delay may not be 0
 
     def identify(self) -> Identity:
         """Who answers ``*IDN?``."""
@@ -110,6 +116,7 @@ class Keysight33500B(ScpiDriver):
         self._loaded.clear()
         self._link.write(chain(*(f"OUTP{channel} OFF" for channel in self._each_channel())))
         self._link.write("*RST;*CLS")
+        self._delayed.clear()
         self._apply(
             *(f"SOUR{channel}:DATA:VOL:CLE" for channel in self._each_channel()),
             "FORM:BORD SWAP",
@@ -146,6 +153,7 @@ class Keysight33500B(ScpiDriver):
             f"{source}:VOLT {number(2 * peak_v)}",
             f"{source}:BURS:MODE TRIG",
             f"{source}:BURS:NCYC {waveform.repeats}",
+            *([f"TRIG{channel}:DEL 0"] if channel in self._delayed else []),
             f"TRIG{channel}:SOUR BUS",
             f"{source}:BURS:STAT ON",
         )
@@ -158,6 +166,7 @@ class Keysight33500B(ScpiDriver):
             raise
         self._require_loaded(channel, waveform, peak_v)
         self._loaded[channel] = _Loaded(held, waveform.repeats)
+        self._delayed.discard(channel)
 
     def set_repeats(self, channel: int, repeats: int) -> None:
         """Play the loaded waveform ``repeats`` times per trigger."""
@@ -166,6 +175,25 @@ class Keysight33500B(ScpiDriver):
         self._apply(f"SOUR{channel}:BURS:NCYC {repeats}")
         self._require("burst count", float(repeats), f"SOUR{channel}:BURS:NCYC?", 0.0)
         self._loaded[channel] = replace(loaded, repeats=repeats)
+
+    def set_trigger(self, channel: int, source: TriggerSource, delay_s: float = 0.0) -> None:
+        """Take triggers from ``source``; a burst begins ``delay_s`` after its trigger.
+
+        External triggers are rising edges at Ext Trig; the threshold stays as it is after reset. A burst in progress
+        ignores them. :meth:`load` goes back to the bus without delay.
+        """
+        self._require_held(channel)
+        if not 0.0 <= delay_s <= _LONGEST_DELAY_S:
+            raise self._cannot(f"its trigger delay can be 0 s to {_LONGEST_DELAY_S:g} s, not {delay_s:g} s")
+        word = {TriggerSource.BUS: "BUS", TriggerSource.EXTERNAL: "EXT"}[source]
+        self._delayed.add(channel)
+        self._apply(f"TRIG{channel}:SLOP POS", f"TRIG{channel}:DEL {number(delay_s)}", f"TRIG{channel}:SOUR {word}")
+        (found_s,) = self._numbers(f"TRIG{channel}:DEL?")
+        if abs(found_s - delay_s) > _DELAY_STEP_S:
+            raise self._refuse(f"the trigger delay was set to {delay_s:g}, but it says {found_s:g}", "TRIG:DEL?")
+        answered = self._link.query(f"TRIG{channel}:SOUR?").strip()
+        if answered != word:
+            raise self._refuse(f"the trigger source was set to {word}, but it says {answered}", "TRIG:SOUR?")
 
     def set_output(self, channel: int, on: bool) -> None:
         """Switch the output relay; the burst waits for :meth:`trigger`."""

@@ -12,6 +12,7 @@ from aimdlab_simulators.timebase import Timebase
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.scope_input import Acquisitions, ScopeInput
 from aimdlab_simulators.world.signal import Signal, Silence, first_edge
+from aimdlab_simulators.world.trigger_wire import TriggerOutput
 
 AUTO_S = 0.1
 _SEARCH_DT_S = 50e-9
@@ -56,6 +57,7 @@ class Acquisition:
         armed: event, the pre-trigger part was full (:AER).
         triggered: event, a trigger came (:TER).
         started: event, went from stop to running.
+        trigger_out: the Trig Out connector.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Acquisition:
         self.armed = False
         self.triggered = False
         self.started = False
+        self.trigger_out = TriggerOutput(self.settle)
         past.before_forgetting(self._keep)
 
     def use(self, settings: ScopeSettings) -> None:
@@ -148,7 +151,9 @@ class Acquisition:
                 else:
                     # Running, only the latest acquisitions can ever be seen; the others are not worth evaluating.
                     latest_s = now_s - 2 * (max(0.0, self._plan.before_s) + self._plan.after_s + AUTO_S)
-                    self._arm(max(end_s, latest_s) if completed < 2 else now_s)
+                    seen_s = max(end_s, latest_s) if completed < 2 else now_s
+                    # A trigger that starts something counts whoever sees the acquisition.
+                    self._arm(end_s if self.trigger_out.is_heard else seen_s)
 
     def _arm(self, at_s: float) -> None:
         settings = self._settings
@@ -175,7 +180,11 @@ class Acquisition:
             last_s = min(last_s, plan.ready_s + AUTO_S)
         if plan.forced_s is not None:
             last_s = min(last_s, plan.forced_s)
-        found_s = self._edge(plan.searched_s, last_s, plan.dt_s)
+        found_s = None
+        for start_s, end_s in self.trigger_out.stretches(plan.searched_s, last_s):
+            found_s = self._edge(start_s, end_s, plan.dt_s)
+            if found_s is not None:
+                break
         if found_s is None and last_s < now_s:
             found_s = last_s
         elif found_s is None and plan.forced_s is not None and plan.forced_s <= now_s:
@@ -184,6 +193,8 @@ class Acquisition:
         if found_s is not None:
             plan.trigger_s = found_s
             self.triggered = True
+            if self._settings.trigger.output == "TRIG":
+                self.trigger_out.fire(found_s)
 
     def _edge(self, start_s: float, end_s: float, dt_s: float) -> float | None:
         trigger = self._settings.trigger

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from aimdlab.errors import ConfigurationError
 from aimdlab_simulators.keysight.generator_channel import ChannelSettings, GeneratorChannel
 from aimdlab_simulators.scpi import Call, ScpiInstrument
+from aimdlab_simulators.timebase import Cancellation
 from aimdlab_simulators.world.generator_output import GeneratorOutput
 from aimdlab_simulators.world.instrument import Setting
 from aimdlab_simulators.world.scope_input import ScopeInput
+from aimdlab_simulators.world.trigger_wire import TriggerInput
+
+# From an edge at the Ext Trig connector to the burst: some hundred nanoseconds in the family.
+_LATENCY_S = 0.15e-6
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,16 @@ class GeneratorBase(ScpiInstrument):
         }
         self.outputs = {number: channel.output for number, channel in self.channels.items()}
         self.inputs: dict[int, ScopeInput] = {}
+        self.ext_trig = TriggerInput(self._edge, self._listens)
+        self.trigger_inputs = {"ext_trig": self.ext_trig}
+        for output in self.outputs.values():
+            output.before_change(self.ext_trig.live, first=True)
         self.angle_unit = "DEG"
+
+    def handle(self, message: bytes, cancelled: Cancellation | None = None) -> bytes | None:
+        """Carry out a message, after what the Ext Trig input started before it."""
+        self.ext_trig.live(self.timebase.now_s())
+        return super().handle(message, cancelled)
 
     def channel(self, call: Call) -> GeneratorChannel:
         """The channel that the first suffix of a header names."""
@@ -96,6 +110,14 @@ class GeneratorBase(ScpiInstrument):
         setattr(settings, key, call.argument().word(*words))
         self.refresh(call)
         return None
+
+    def _edge(self, at_s: float) -> None:
+        for channel in self.channels.values():
+            if channel.listens:
+                channel.trigger(at_s + _LATENCY_S)
+
+    def _listens(self) -> bool:
+        return any(channel.listens for channel in self.channels.values())
 
     def clip(self, value: float, minimum: float, maximum: float) -> float:
         """``value`` within its limits; out of them the instrument says so and takes the limit."""

@@ -13,7 +13,7 @@ _MOST_CYCLES = 1e8
 
 
 class BurstCommands(GeneratorBase):
-    """Bursts by bus trigger, by the internal timers, or by an external input that never sees an edge."""
+    """Bursts by bus trigger, by the internal timers, or by edges at the Ext Trig input, of which all are rising."""
 
     @command("[SOURce#:]BURSt:STATe", "[SOURce#:]BURSt:STATe?")
     def burst_state(self, call: Call) -> int | None:

@@ -92,20 +92,33 @@ class GeneratorChannel:
 
     def restart(self, now_s: float) -> None:
         """Begin the waveform anew: a burst in hand ends, an internally triggered one starts again."""
-        self._anchor_s = now_s
-        self._burst_s = None
-        self.refresh(now_s)
+        with self.output.lock:
+            self._anchor_s = now_s
+            self._burst_s = None
+            self.refresh(now_s)
 
     def trigger(self, now_s: float) -> bool:
         """A bus or manual trigger; False if it is ignored (no triggered burst, or one is playing)."""
         settings = self.settings
-        if not (settings.burst and settings.burst_mode == "TRIG") or self.playing_until_s(now_s) is not None:
-            return False
-        start_s = now_s + settings.trigger_delay
-        length_s = self._burst_length_s() * settings.trigger_count
-        self._burst_s = (start_s, start_s + length_s)
-        self.refresh(now_s)
+        with self.output.lock:
+            if not (settings.burst and settings.burst_mode == "TRIG") or self.playing_until_s(now_s) is not None:
+                return False
+            start_s = now_s + settings.trigger_delay
+            length_s = self._burst_length_s() * settings.trigger_count
+            self._burst_s = (start_s, start_s + length_s)
+            self.refresh(now_s)
         return True
+
+    @property
+    def listens(self) -> bool:
+        """Whether a rising edge at the Ext Trig input starts a burst, unless one is playing."""
+        settings = self.settings
+        return (
+            settings.burst
+            and settings.burst_mode == "TRIG"
+            and settings.trigger_source == "EXT"
+            and settings.trigger_slope == "POS"
+        )
 
     def playing_until_s(self, now_s: float) -> float | None:
         """World time at which the triggered burst in hand ends (inf for an endless one), None if none plays."""

@@ -45,6 +45,7 @@ class ScopeBase(ScpiInstrument):
             acquisitions=setting.acquisitions,
         )
         self.acquisition.use(self.settings)
+        self.trigger_outputs = {"trig_out": self.acquisition.trigger_out}
 
     def render(self, value: str | bytes | int | float) -> bytes:
         """Floats with nine digits, as the family prints them; whole numbers with a sign only where text has one."""

@@ -15,7 +15,7 @@ _LEVEL_V = 1e3
 
 
 class RunCommands(ScopeBase):
-    """Edge trigger only; nothing is connected to the external trigger; holdoff and the filters change nothing."""
+    """Edge trigger only; nothing is connected to the external trigger input; holdoff and the filters change nothing."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -201,6 +201,16 @@ class RunCommands(ScopeBase):
     def trigger_holdoff(self, call: Call) -> float | None:
         """Holdoff."""
         return self.number(call, self.settings.trigger, "holdoff_s", (40e-9, 10.0), unit="S")
+
+    @command("CALibrate:OUTPut", "CALibrate:OUTPut?")
+    def trigger_out(self, call: Call) -> str | None:
+        """What is at Trig Out: an edge per TRIGger; of a MASK test or the WAVEgen nothing comes here."""
+        trigger = self.settings.trigger
+        if call.query:
+            return trigger.output
+        self.settle()
+        trigger.output = call.argument().word("TRIGgers", "MASK", "WAVEgen")
+        return None
 
     @command("TRIGger:NREJect", "TRIGger:NREJect?")
     def trigger_noise_reject(self, call: Call) -> int | None:

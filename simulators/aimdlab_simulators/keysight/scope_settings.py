@@ -77,6 +77,7 @@ class TriggerSettings:
     noise_reject: bool = False
     hf_reject: bool = False
     levels_v: dict[str, float] = field(default_factory=dict)
+    output: str = "TRIG"
 
     @property
     def level_v(self) -> float:

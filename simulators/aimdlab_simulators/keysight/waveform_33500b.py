@@ -2,7 +2,7 @@
 
 After the "33500B Series Operating and Service Guide" (Keysight 33500-90901), as far as public copies and public drivers
 show it. Not modelled: sweeps, lists and modulation (their settings are not accepted), dual-channel coupling, files,
-triggers within a sequence, the Ext Trig input and the Sync output's signal, output overload, the shape of edges.
+triggers within a sequence, the signals of Trig Out and Sync, output overload, the shape of edges.
 Numbers of positive error codes other than +880 are those of the 33220A family.
 """
 
@@ -46,6 +46,7 @@ class Simulated33500B(FunctionCommands, LevelCommands, ArbCommands, BurstCommand
 
     def observe(self) -> dict[str, object]:
         """What each output does."""
+        self.ext_trig.live(self.timebase.now_s())
         with self.lock:
             now_s = self.timebase.now_s()
             channels = {}

@@ -37,6 +37,7 @@ from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.piecewise import Share
 from aimdlab_simulators.world.scope_input import Acquisitions, InputErrors, ScopeInput
 from aimdlab_simulators.world.signal import Signal
+from aimdlab_simulators.world.trigger_wire import TriggerInput, TriggerOutput
 from aimdlab_simulators.world.world import World
 
 ENTRY_POINTS = "aimdlab.simulators"
@@ -71,6 +72,8 @@ class _Builder:
         self._points: dict[str, Signal] = {}
         self._inputs: dict[str, ScopeInput] = {}
         self._outputs: list[GeneratorOutput] = []
+        self._trigger_inputs: dict[str, TriggerInput] = {}
+        self._trigger_outputs: dict[str, TriggerOutput] = {}
         self._pacemakers: dict[str, Pacemaker] = {}
         self._placed: dict[str, str] = {}  # device -> network that holds it
         self._in_hand: list[str] = []
@@ -122,6 +125,10 @@ class _Builder:
         self._points |= {f"{name}.{number}": output for number, output in outputs.items()}
         self._inputs |= {f"{name}.{number}": connector for number, connector in inputs.items()}
         self._outputs += outputs.values()
+        entrances: Mapping[str, TriggerInput] = getattr(instrument, "trigger_inputs", {})
+        exits: Mapping[str, TriggerOutput] = getattr(instrument, "trigger_outputs", {})
+        self._trigger_inputs |= {f"{name}.{connector}": entrance for connector, entrance in entrances.items()}
+        self._trigger_outputs |= {f"{name}.{connector}": exit_ for connector, exit_ in exits.items()}
         for number in config.channels:
             if number not in inputs:
                 raise self._problem(("instruments", name, "channels", number), "the instrument has no such input.")
@@ -220,11 +227,25 @@ class _Builder:
     def _wire(self) -> None:
         for connector, point in self._file.wires.items():
             key = ("wires", connector)
+            if connector in self._trigger_inputs:
+                self._wire_trigger(connector, point)
+                continue
             if connector not in self._inputs:
                 raise self._problem(
                     key, f"there is no oscilloscope input {connector!r}.{_hint(connector, list(self._inputs))}"
                 )
             self._inputs[connector].connect(self._point(point, key))
+
+    def _wire_trigger(self, connector: str, point: str) -> None:
+        key = ("wires", connector)
+        if point not in self._trigger_outputs:
+            known = list(self._trigger_outputs)
+            raise self._problem(key, f"there is no trigger output {point!r}.{_hint(point, known)}")
+        if len({name.partition(".")[0] for name in self._inputs}) > 1:
+            # Another oscilloscope would let the devices live on past a trigger that is still to be found.
+            raise self._problem(key, "in a world with a trigger wire there can be one oscilloscope only.")
+        self._trigger_outputs[point].watch([device.due_s for device in self._pacemakers.values()])
+        self._trigger_inputs[connector].connect(self._trigger_outputs[point])
 
     def _problem(self, key: KeyPath, what: str) -> ConfigurationError:
         return problem(self._source, key, what)

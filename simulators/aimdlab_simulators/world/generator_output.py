@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,9 +43,14 @@ class GeneratorOutput:
         self._watchers: list[Callable[[float], None]] = []
         past.on_forgetting(self._forget)
 
-    def before_change(self, watcher: Callable[[float], None]) -> None:
-        """Call ``watcher(now_s)`` before what happens after ``now_s`` is changed."""
-        self._watchers.append(watcher)
+    @property
+    def lock(self) -> threading.RLock:
+        """The lock of the world: held by whoever decides what plays."""
+        return self._past.lock
+
+    def before_change(self, watcher: Callable[[float], None], *, first: bool = False) -> None:
+        """Call ``watcher(now_s)`` before what happens after ``now_s`` is changed, ``first`` before all others."""
+        self._watchers.insert(0 if first else len(self._watchers), watcher)
 
     def play(self, now_s: float, *programs: tuple[float, Waveform, float]) -> None:
         """From ``now_s`` on the output follows ``programs``, (start_s, waveform, anchor_s) each, in order of time."""

@@ -81,6 +81,11 @@ class Pacemaker:
             self._timing.live(now_s)
             self._past.tidy(now_s)
 
+    def due_s(self) -> float:
+        """World time of the next pulse if nothing is sensed before it; as far as the device was looked at."""
+        with self._past.lock:
+            return self._timing.due_s
+
     def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
         volts = np.zeros(n)

@@ -53,6 +53,11 @@ class PacemakerTiming:
         """VOO, VVI or VVT; after a reset VVI."""
         return self._settings.mode if self.reset_at_s is None else "VVI"
 
+    @property
+    def due_s(self) -> float:
+        """World time of the next pulse if nothing is sensed before it."""
+        return self._due_s()
+
     def live(self, now_s: float) -> None:
         """Go on to ``now_s``; all that is detected before that must be known."""
         while self.until_s < now_s:
