@@ -25,6 +25,10 @@ class Operator(Protocol):
         """
         ...
 
+    def confirm(self, kind: str, text: str) -> bool:
+        """Whether what ``text`` says is so, as a person reads it off; ``kind`` is "settings" (of the device)."""
+        ...
+
 
 _DONE, _STOP = "done", "stop"
 
@@ -60,6 +64,11 @@ class TerminalOperator:
         if self.ask(text, (_DONE, _STOP)) != _DONE:
             raise StoppedByPersonError(f"not done, and stopped: {text}")
 
+    def confirm(self, kind: str, text: str) -> bool:
+        """Show ``text`` and wait for "yes" or "no"."""
+        _ = kind
+        return self.ask(text, ("yes", "no")) == "yes"
+
 
 class ScriptedOperator:
     """Answers by a script; a question that is not in it is an error, so a test cannot pass by accident.
@@ -86,12 +95,21 @@ class ScriptedOperator:
         _ = text
         self.done.append((kind, target))
 
+    def confirm(self, kind: str, text: str) -> bool:
+        """The scripted answer to ``text``."""
+        _ = kind
+        return self.ask(text, ("yes", "no")) == "yes"
+
 
 class DeviceProgrammer(Protocol):
-    """What can program every device of a simulated bench."""
+    """What can program and interrogate every device of a simulated bench."""
 
     def program(self, mode: str) -> None:
         """Program to "normal" or "mr" mode."""
+        ...
+
+    def interrogate(self) -> Mapping[str, Mapping[str, str | float | bool]]:
+        """What each device reports; "reset" is true if it has lost its programming."""
         ...
 
 
@@ -114,3 +132,9 @@ class SimulatedOperator:
         _ = text
         if kind == "program":
             self._programmer.program(target)
+
+    def confirm(self, kind: str, text: str) -> bool:
+        """Settings are as they were unless a device reports that it was reset; anything else the person answers."""
+        if kind != "settings":
+            return self._person.confirm(kind, text)
+        return not any(status["reset"] for status in self._programmer.interrogate().values())

@@ -106,6 +106,17 @@ class SimulatedBench:
         """Tell the world which step is being done: the key of its noise."""
         self.ask("mark", step=step, attempt=attempt)
 
+    def program(self, mode: str) -> None:
+        """Program every device of the world that has such modes to "normal" or "mr"."""
+        self.ask("program", mode=mode)
+
+    def interrogate(self) -> dict[str, dict[str, str | float | bool]]:
+        """What each device reports: whether it was reset."""
+        devices = self.ask("state")["world"]
+        return {
+            name: {"reset": state["reset_at_s"] is not None} for name, state in devices.items() if "reset_at_s" in state
+        }
+
     def close(self) -> None:
         """Leave; the process is shut down if this object started it, else it goes on (in real time)."""
         try:

@@ -58,8 +58,9 @@ def print_table(outcome: CampaignOutcome) -> None:
     tests, steps = _read(outcome)
     shown = steps if len(steps) <= _LONGEST else [entry for entry in steps if entry[1] is not Verdict.PASS]
     parameters, fixed = parameter_columns([step for step, _, _ in steps])
-    # The baseline is judged by the device's programming too; its own columns show only where nothing else was done.
-    judged_steps = [entry for entry in steps if entry[0]["kind"] != "baseline" and entry[2]] or steps
+    # Baselines and checks are judged by the device's programming too, and settings by a person: their own columns show
+    # only where nothing else was done.
+    judged_steps = [entry for entry in steps if entry[0]["kind"] == "sequence" and entry[2]] or steps
     features = feature_columns([entry for _, _, attempts in judged_steps for entry in _last(attempts)])
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("step", no_wrap=True)

@@ -30,6 +30,9 @@ from aimdlab.scoring.results import Criterion, Score
 
 PROCEDURES = "aimdlab.procedures"
 
+PERSON = "person"
+"""Kind of a step that is a person's action."""
+
 
 @dataclass(frozen=True)
 class Instruction:
@@ -54,7 +57,8 @@ class Step:
         id: stable name within the campaign, e.g. "1/baseline", "1/0003".
         index: place in the plan, from 0.
         test: index of the test in the campaign.
-        kind: "baseline" (before the first exposure), "sequence" or "check" (after the last one).
+        kind: "person" (a person's action; nothing goes on unless it ends well), "baseline" (before the first
+            exposure), "sequence" or "check" (after the last one).
         title: one line for the technician.
         parameters: in SI, flat, by name with unit.
         exposure_s: planned exposure.
@@ -63,6 +67,7 @@ class Step:
         scoring: what the scoring needs besides the captures.
         instruction: what a person must do first, or None.
         omitted: the written rationale if the step is left out, or "".
+        bench_s: time on the bench: exposure, what is recorded before and after it, proof of the level, recovery.
     """
 
     id: str
@@ -77,6 +82,7 @@ class Step:
     scoring: Mapping[str, Scalar]
     instruction: Instruction | None = None
     omitted: str = ""
+    bench_s: float = 0.0
 
     def placed(self, index: int, test: int) -> Step:
         """The step at its place in a campaign."""
@@ -211,6 +217,7 @@ class Procedure(Protocol):
         parameters: Mapping[str, Scalar],
         scoring: Mapping[str, Scalar],
         criteria: Sequence[Criterion],
+        readings: Sequence[Reading] = (),
     ) -> Score:
         """The score of what was measured: a pure function of what the session holds."""
         ...

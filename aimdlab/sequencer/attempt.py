@@ -41,7 +41,7 @@ def run_attempt(
         fault = str(error)
         bench.events.record("instrument.fault", fault, source=error.instrument, durable=True, step=step.id)
     progress.phase(step, "score")
-    score = procedure.features(taken.captures, step.parameters, step.scoring, criteria)
+    score = procedure.features(taken.captures, step.parameters, step.scoring, criteria, taken.readings)
     if fault and score.verdict is not Verdict.FAIL:
         score = replace(score, verdict=Verdict.INVALID, reason=f"instrument fault: {fault}")
     return Attempt(

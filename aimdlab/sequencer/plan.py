@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
 
 from aimdlab.bench.ceilings import exceeded
 from aimdlab.bench.discovery import find
 from aimdlab.bench.register import resolve_equipment
+from aimdlab.config.answers import check_answers
 from aimdlab.config.campaign import Campaign
 from aimdlab.config.loading import problem
 from aimdlab.errors import ConfigurationError
 from aimdlab.procedures.protocol import PROCEDURES, Coverage, Procedure, Step, Subject
+from aimdlab.scoring.parameters import KIND_SEQUENCE
 from aimdlab.session.canonical import Encodable
+from aimdlab.standard.gradient_signal import GradientSequence
 
 
 @dataclass(frozen=True)
 class PlannedTest:
-    """One test of the campaign with its procedure and steps."""
+    """One test of the campaign with its procedure and steps.
+
+    Attributes:
+        facts: what the steps were computed from: levels, injection network.
+        reasons: what the campaign says of it in writing: justification, personnel, ambient conditions.
+    """
 
     subject: Subject
     procedure: type[Procedure]
     steps: tuple[Step, ...]
     coverage: Coverage
+    facts: Mapping[str, Any]
+    reasons: Mapping[str, Any]
+
+    @property
+    def nominal_s(self) -> float:
+        """Exposure that the sequences to be done ask for, before it is rounded up to whole bursts."""
+        return self.coverage.planned * self.subject.test.file.exposure
+
+    def omissions(self) -> list[dict[str, Any]]:
+        """Every group that is left out: its parameters in SI, the rationale, how many sequences of the test it holds.
+
+        Groups may overlap: the sum of their counts can be more than what is left out.
+        """
+        sequences = [found for step in self.steps if (found := gradient_sequence(step.parameters)) is not None]
+        return [
+            {
+                "where": omission.where.as_record(),
+                "rationale": omission.rationale,
+                "sequences": sum(omission.where.matches(sequence) for sequence in sequences),
+            }
+            for omission in self.subject.omissions
+        ]
 
     def as_record(self) -> dict[str, Encodable]:
         """The test for the session file and for scripts; a partial test can never be taken for a complete one."""
         file = self.subject.test.file
         return {
+            **self.facts,
+            **self.reasons,
             "name": file.name,
             "edition": file.edition,
             "clause": file.clause,
             "method": file.method,
+            "demonstration": file.demonstration,
+            "sequence_exposure_s": file.exposure,
             "sequences": self.coverage.planned,
             "sequences_of_the_clause": self.coverage.full,
+            "sequences_omitted": self.coverage.omitted,
+            "omissions": self.omissions(),
         }
 
 
@@ -54,19 +93,36 @@ class Plan:
         return tuple(step for test in self.tests for step in test.steps)
 
     @property
+    def steps_to_do(self) -> tuple[Step, ...]:
+        """Every step that is not left out."""
+        return tuple(step for step in self.steps if not step.omitted)
+
+    @property
     def exposure_s(self) -> float:
         """Time the device is exposed or watched, without retries and overhead."""
-        return sum(step.exposure_s for step in self.steps)
+        return sum(step.exposure_s for step in self.steps_to_do)
+
+    @property
+    def bench_s(self) -> float:
+        """Time on the bench: exposures with the time before and after that is recorded, proofs of level, recoveries."""
+        return sum(step.bench_s for step in self.steps_to_do)
 
     @property
     def storage_bytes(self) -> int:
         """Raw bytes of all captures, before compression."""
-        return sum(step.storage_bytes for step in self.steps)
+        return sum(step.storage_bytes for step in self.steps_to_do)
 
 
-def make_plan(campaign: Campaign) -> Plan:
-    """Plan ``campaign``; ConfigurationError names the file and key, or the steps that the bench cannot do."""
+def make_plan(campaign: Campaign, today: date | None = None) -> Plan:
+    """Plan ``campaign`` for ``today`` (calibrations must be valid then; None is this computer's date).
+
+    Raises:
+        ConfigurationError: names the files and keys that are wrong, the questions that are not answered, or the steps
+            that the bench cannot do.
+    """
+    check_answers(campaign, today or datetime.now().astimezone().date())
     equipment = resolve_equipment(campaign.bench)
+    reasons = _reasons(campaign)
     tests: list[PlannedTest] = []
     index = 0
     for number, test in enumerate(campaign.tests):
@@ -74,18 +130,68 @@ def make_plan(campaign: Campaign) -> Plan:
             procedure: type[Procedure] = find(PROCEDURES, test.file.procedure)
         except ConfigurationError as error:
             raise problem(test.source, ("procedure",), str(error)) from None
-        subject = Subject(test=test, device=campaign.device, bench=campaign.bench, equipment=equipment)
+        subject = Subject(
+            test=test,
+            device=campaign.device,
+            bench=campaign.bench,
+            equipment=equipment,
+            omissions=tuple(campaign.campaign.file.tests[number].omit),
+            omissions_at=(campaign.campaign.source, ("tests", number, "omit")),
+        )
         planned = procedure.plan(subject)
         steps = tuple(step.placed(index + place, number) for place, step in enumerate(planned.steps))
         index += len(steps)
-        tests.append(PlannedTest(subject, procedure, steps, planned.coverage))
+        made = PlannedTest(subject, procedure, steps, planned.coverage, planned.facts, reasons)
+        _refuse_silent_omissions(made)
+        tests.append(made)
     plan = Plan(campaign, tuple(tests))
     _refuse_beyond_ratings(plan)
     return plan
 
 
+def gradient_sequence(parameters: Mapping[str, Any]) -> GradientSequence | None:
+    """The sequence that a step's parameters are, or None if they are none (a baseline)."""
+    names = [field.name for field in fields(GradientSequence)]
+    if any(name not in parameters for name in names):
+        return None
+    return GradientSequence(**{name: parameters[name] for name in names})
+
+
+def _reasons(campaign: Campaign) -> dict[str, Any]:
+    file = campaign.campaign.file
+    return {
+        "justification": file.justification.model_dump(mode="json"),
+        "personnel": [person.model_dump(mode="json") for person in file.personnel],
+        "ambient": None if file.ambient is None else file.ambient.model_dump(mode="json"),
+        "site": campaign.bench.file.site.model_dump(mode="json"),
+    }
+
+
+def _refuse_silent_omissions(test: PlannedTest) -> None:
+    """Whatever a procedure does: nothing is left out that the campaign does not name, and what it names is left out."""
+    subject, coverage = test.subject, test.coverage
+    skipped = sum(bool(step.omitted) for step in test.steps)
+    todo = sum(step.kind == KIND_SEQUENCE and not step.omitted for step in test.steps)
+    if (skipped, todo) != (coverage.omitted, coverage.planned) or bool(skipped) != bool(subject.omissions):
+        raise problem(
+            subject.test.source,
+            ("procedure",),
+            f"{subject.test.file.procedure} plans {todo} sequences and leaves {skipped} out, which is not what it says "
+            f"({coverage.planned} and {coverage.omitted}) or not what the campaign asks for. This is a defect of the "
+            "procedure: report it.",
+        )
+    if coverage.planned + coverage.omitted < coverage.full and not subject.test.file.demonstration:
+        raise problem(
+            subject.test.source,
+            ("signal",),
+            f"{coverage.planned + coverage.omitted} of the {coverage.full} sequences that the clause asks for, and it is "
+            "no demonstration.",
+        )
+
+
 def _refuse_beyond_ratings(plan: Plan) -> None:
-    refused = [(step, exceeded(step.demands)) for step in plan.steps]
+    todo = plan.steps_to_do
+    refused = [(step, exceeded(step.demands)) for step in todo]
     lines = [
         f"  step {step.id} ({step.title}): {'; '.join(demand.describe() for demand in demands)}"
         for step, demands in refused
@@ -93,6 +199,6 @@ def _refuse_beyond_ratings(plan: Plan) -> None:
     ]
     if lines:
         raise ConfigurationError(
-            f"{plan.campaign.bench.source.path}: the bench cannot do {len(lines)} of {len(plan.steps)} steps. "
+            f"{plan.campaign.bench.source.path}: the bench cannot do {len(lines)} of {len(todo)} steps. "
             "Use parts with higher ratings, or levels that the bench can reach:\n" + "\n".join(lines)
         )

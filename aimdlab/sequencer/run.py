@@ -148,6 +148,8 @@ class Run:
             self._instruct(step)
             verdict = verdicts[step.id] = self._do_step(doing, step)
             reason = self._last_reason
+            if step.kind == "person" and verdict is not Verdict.PASS:
+                return f"{step.title} of {file.name!r} is {verdict} ({reason})."
             if step.kind == "baseline" and verdict is not Verdict.PASS:
                 return (
                     f"{step.title} of {file.name!r} is {verdict} ({reason}). Nothing was exposed. Check device, "

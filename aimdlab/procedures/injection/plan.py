@@ -20,9 +20,10 @@ from aimdlab.procedures.injection.captures import (
 from aimdlab.procedures.injection.omissions import rationales
 from aimdlab.procedures.injection.programming import describe
 from aimdlab.procedures.injection.ranges import SignalRanges, read_ranges, sequences
-from aimdlab.procedures.protocol import Coverage, Instruction, Step, Subject, TestPlan
+from aimdlab.procedures.protocol import PERSON, Coverage, Instruction, Step, Subject, TestPlan
 from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_SEQUENCE, GradientInjectedScoring, Scalar
+from aimdlab.scoring.settings import KIND_SETTINGS
 from aimdlab.signals.injected import InjectedSignal
 from aimdlab.standard.gradient_levels import InjectedLevels
 from aimdlab.standard.gradient_signal import T_EDGE_MAX_S, GradientSequence, sequence_count
@@ -73,6 +74,7 @@ class _Planner:
 
     def before(self) -> Iterator[Step]:
         """What is shown before the first exposure: normal mode if the device has another one, then as it is tested."""
+        yield self._settings_read("settings", "settings read before the exposures")
         normal = self._device.normal_mode
         if normal is not None:
             yield self._quiet("normal-before", "baseline", "baseline in normal mode, no signal", normal, "normal")
@@ -85,6 +87,7 @@ class _Planner:
         normal = self._device.normal_mode
         if normal is not None:
             yield self._quiet("normal-check", "check", "check in normal mode, no signal", normal, "normal")
+        yield self._settings_read("settings-after", "settings read after the exposures")
 
     def sequence(self, number: int, sequence: GradientSequence, omitted: str) -> Step:
         """One sequence at its level, or left out with its rationale."""
@@ -118,6 +121,8 @@ class _Planner:
             demands=() if omitted else tuple(_demands(parts, signal, level_v, abs(self._device.therapy.amplitude))),
             scoring=self._scoring(KIND_SEQUENCE, level_v, self._device.therapy),
             omitted=omitted,
+            # The verify burst is played to the end of its off time.
+            bench_s=_recorded_s(acquisitions) + signal.period_s + self._device.recovery,
         )
 
     def _quiet(self, name: str, kind: str, title: str, therapy: Therapy, mode: str | None) -> Step:
@@ -143,7 +148,12 @@ class _Planner:
             demands=(),
             scoring=self._scoring(KIND_BASELINE, 0.0, therapy),
             instruction=instruction,
+            bench_s=_recorded_s(acquisitions),
         )
+
+    def _settings_read(self, name: str, title: str) -> Step:
+        """A person reads the programmed settings (9.5)."""
+        return Step(name, 0, 0, PERSON, title, {}, 0.0, 0, (), {"kind": KIND_SETTINGS})
 
     def _scoring(self, kind: str, level_v: float, therapy: Therapy) -> dict[str, Scalar]:
         path, settings = self._parts.path, self._settings
@@ -229,6 +239,11 @@ def _demands(parts: Parts, signal: InjectedSignal, level_v: float, pulse_v: floa
     ):
         key = f"monitors.{name}.rated_input"
         yield Demand(f"oscilloscope input of {name}", key, peak_v / monitor.factor, monitor.rated_input, "V")
+
+
+def _recorded_s(acquisitions: Acquisitions) -> float:
+    setups = [setup for setup in (acquisitions.verify, acquisitions.exposure) if setup]
+    return sum(setup.pre_trigger_s + setup.span_s for setup in setups)
 
 
 def _storage(subject: Subject, parts: Parts, acquisitions: Acquisitions) -> int:

@@ -11,15 +11,17 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
+
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.roles import DriveAmplifier, Oscilloscope, Role, ScopeSetup, SignalGenerator
-from aimdlab.capture import Capture
+from aimdlab.capture import Capture, Reading
 from aimdlab.config.loading import validate_part
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.injection.plan import plan_test
-from aimdlab.procedures.injection.programming import programming_criteria
-from aimdlab.procedures.protocol import Exposure, Step, Subject, TestPlan, Verification
+from aimdlab.procedures.injection.programming import programming_criteria, settings_question
+from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
 from aimdlab.scoring.exposure import (
     BASELINE,
     DEVICE_MONITOR,
@@ -33,6 +35,7 @@ from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_BASELINE, GradientInjectedScoring, Scalar, signal_from_flat
 from aimdlab.scoring.results import Criterion, Score
+from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_settings
 
 # The slowest sample clock that still leaves the generator's edges its own: with the filter off every sample is a step.
 _LEAST_GENERATOR_RATE_HZ = 100e3
@@ -67,7 +70,7 @@ class InjectionProcedure:
     def prepare(self, step: Step) -> None:
         """Waveform loaded at its level, amplifier enabled, output on; the baseline leaves every output off."""
         self._step = step
-        if _is_quiet(step):
+        if step.kind == PERSON or _is_quiet(step):
             self._generator.set_output(self._channel, False)
             return
         signal = signal_from_flat(step.parameters)
@@ -80,6 +83,8 @@ class InjectionProcedure:
 
     def verify(self) -> Verification:
         """One burst, recorded fast: amplitude and width at test point D."""
+        if self._step is not None and self._step.kind == PERSON:
+            return Verification((), proven=True, reason="")
         step, setups = self._now()
         if setups.verify is None:
             return Verification((), proven=True, reason="")
@@ -97,7 +102,9 @@ class InjectionProcedure:
         return Verification((capture,), proven, reason)
 
     def expose(self) -> Exposure:
-        """The whole dwell: as many repeats as the exposure needs, both monitors recorded."""
+        """The whole dwell: as many repeats as the exposure needs, both monitors recorded; or a person's answer."""
+        if self._step is not None and self._step.kind == PERSON:
+            return Exposure((), (self._settings_read(),), 0.0)
         step, setups = self._now()
         started_s = self._bench.clock.now_s()
         if _is_quiet(step):
@@ -127,8 +134,11 @@ class InjectionProcedure:
         parameters: Mapping[str, Scalar],
         scoring: Mapping[str, Scalar],
         criteria: Sequence[Criterion],
+        readings: Sequence[Reading] = (),
     ) -> Score:
         """See :func:`aimdlab.scoring.exposure.score_gradient_injected`; a baseline must show the programming too."""
+        if scoring.get("kind") == KIND_SETTINGS:
+            return score_settings(readings)
         if scoring.get("kind") == KIND_BASELINE:
             criteria = [*criteria, *programming_criteria(GradientInjectedScoring.from_flat(scoring))]
         return score_gradient_injected(captures, parameters, scoring, criteria)
@@ -144,6 +154,10 @@ class InjectionProcedure:
         ivamp = float(step.parameters["ivamp_v"] or 0.0)
         setups = acquisitions_of(self._parts, self._settings, self._device, pulse, ivamp, step.exposure_s, signal)
         return step, setups
+
+    def _settings_read(self) -> Reading:
+        confirmed = self._bench.operator.confirm("settings", settings_question(self._device))
+        return Reading(SETTINGS_CONFIRMED, "1", np.zeros(1), np.array([float(confirmed)]))
 
     def _acquire(self, setup: ScopeSetup, start: Callable[[], None]) -> bool:
         """Record one window that ``start`` sets off; False if the oscilloscope never triggered."""

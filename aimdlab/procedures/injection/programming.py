@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimdlab.config.device import Therapy
+from aimdlab.config.device import DeviceFile, Therapy
 from aimdlab.scoring.parameters import GradientInjectedScoring
 from aimdlab.scoring.results import Criterion, DecisionRule
 
@@ -17,6 +17,12 @@ def describe(therapy: Therapy) -> str:
     return (
         f"{therapy.mode}, {therapy.rate * 60:g} 1/min, {abs(therapy.amplitude):g} V, {therapy.pulse_width * 1e3:g} ms"
     )
+
+
+def settings_question(device: DeviceFile) -> str:
+    """What a person is asked to compare with the programmer's screen."""
+    settings = "; ".join(f"{name}: {shown}" for name, shown in device.settings.items())
+    return f"Interrogate {device.model} {device.serial}. Does it show these settings, and no warning? {settings}"
 
 
 def programming_criteria(known: GradientInjectedScoring) -> list[Criterion]:
