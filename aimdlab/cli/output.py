@@ -43,10 +43,15 @@ def print_json(data: Mapping[str, Any]) -> None:
 
 def covers(test: Mapping[str, Any]) -> str:
     """How much of its clause a test covers, in words; a partial test says so."""
-    done, full = test["sequences"], test["sequences_of_the_clause"]
+    done, full, left_out = test["sequences"], test["sequences_of_the_clause"], test.get("sequences_omitted", 0)
+    some = f"{done} of the {full} sequences that the clause asks for with this device"
+    if test.get("demonstration"):
+        return f"{some}: [yellow]not a complete test[/], a demonstration; it shows nothing of compliance"
     if done == full:
         return f"all {full} sequences of the clause"
-    return f"{done} of the {full} sequences that the clause asks for with this device: [yellow]not a complete test[/]"
+    if done + left_out == full:
+        return f"{some}; {left_out} left out, each with its rationale"
+    return f"{some}: [yellow]not a complete test[/]"
 
 
 def duration(seconds: float) -> str:

@@ -49,7 +49,9 @@ class Ambient(ConfigModel):
             )
         lowest, highest = allowed.humidity
         if not lowest <= self.humidity <= highest:
-            found.append(("humidity", f"{self.humidity:.0%}; the bench is used {lowest:.0%} to {highest:.0%}"))
+            found.append(
+                ("humidity", f"{self.humidity * 100:g} %; the bench is used {lowest * 100:g} to {highest * 100:g} %")
+            )
         return found
 
 

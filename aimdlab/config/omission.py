@@ -38,6 +38,10 @@ class Where(ConfigModel):
         """The values by key, without the keys that are not there."""
         return {key: values for key in _ATTRIBUTE if (values := getattr(self, key)) is not None}
 
+    def as_record(self) -> dict[str, list[float]]:
+        """The values in SI, by the names that the steps' parameters have."""
+        return {_ATTRIBUTE[key]: list(values) for key, values in self.listed().items()}
+
     def matches(self, sequence: GradientSequence) -> bool:
         """Is ``sequence`` meant?"""
         return all(

@@ -14,7 +14,7 @@ from aimdlab.config.answers import check_answers
 from aimdlab.config.campaign import Campaign
 from aimdlab.config.loading import problem
 from aimdlab.errors import ConfigurationError
-from aimdlab.procedures.protocol import PROCEDURES, Coverage, Procedure, Step, Subject
+from aimdlab.procedures.protocol import PERSON, PROCEDURES, Coverage, Procedure, Step, Subject
 from aimdlab.scoring.parameters import KIND_SEQUENCE
 from aimdlab.session.canonical import Encodable
 from aimdlab.standard.gradient_signal import GradientSequence
@@ -35,6 +35,17 @@ class PlannedTest:
     coverage: Coverage
     facts: Mapping[str, Any]
     reasons: Mapping[str, Any]
+
+    @property
+    def largest_ivamp_v(self) -> float | None:
+        """The largest amplitude of the sequences to be done; None where none is injected."""
+        levels_v = [step.parameters.get("ivamp_v") for step in self.sequences_to_do]
+        return max((float(level_v) for level_v in levels_v if level_v is not None), default=None)
+
+    @property
+    def sequences_to_do(self) -> tuple[Step, ...]:
+        """The sequences that are not left out."""
+        return tuple(step for step in self.steps if step.kind == KIND_SEQUENCE and not step.omitted)
 
     @property
     def nominal_s(self) -> float:
@@ -108,6 +119,14 @@ class Plan:
         return sum(step.bench_s for step in self.steps_to_do)
 
     @property
+    def prompts(self) -> tuple[tuple[str, str], ...]:
+        """When a person is needed, and for what, in order; the run waits there."""
+        asked = [(step.id, text) for step in self.steps_to_do if (text := _prompt(step))]
+        if self.campaign.campaign.file.ambient is None:
+            asked.insert(0, ("start", "Read temperature and humidity at the bench."))
+        return tuple(asked)
+
+    @property
     def storage_bytes(self) -> int:
         """Raw bytes of all captures, before compression."""
         return sum(step.storage_bytes for step in self.steps_to_do)
@@ -149,6 +168,12 @@ def make_plan(campaign: Campaign, today: date | None = None) -> Plan:
     return plan
 
 
+def _prompt(step: Step) -> str:
+    if step.instruction is not None:
+        return step.instruction.text
+    return step.title if step.kind == PERSON else ""
+
+
 def gradient_sequence(parameters: Mapping[str, Any]) -> GradientSequence | None:
     """The sequence that a step's parameters are, or None if they are none (a baseline)."""
     names = [field.name for field in fields(GradientSequence)]
@@ -184,8 +209,8 @@ def _refuse_silent_omissions(test: PlannedTest) -> None:
         raise problem(
             subject.test.source,
             ("signal",),
-            f"{coverage.planned + coverage.omitted} of the {coverage.full} sequences that the clause asks for, and it is "
-            "no demonstration.",
+            f"{coverage.planned + coverage.omitted} of the {coverage.full} sequences that the clause asks for, and it "
+            "is no demonstration.",
         )
 
 

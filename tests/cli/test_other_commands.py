@@ -9,19 +9,26 @@ import pytest
 
 from aimdlab._platform import is_process_alive
 from aimdlab.cli.output import duration, prefix_for, size
-from command_line import COMMAND, Control, Lab, wait_for
+from command_line import COMMAND, Control, Lab, read_json, wait_for
 
 
 def test_plan_says_what_would_run(lab: Lab) -> None:
     done = lab.cli("plan", lab.campaign, "--json", "--steps")
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["steps"] == len(plan["step_list"]) == 11
+    assert plan["steps"] == plan["steps_to_do"] == len(plan["step_list"])
     assert plan["tests"][0]["sequences"] == 10
     assert plan["tests"][0]["sequences_of_the_clause"] == 7280
-    assert 11 * 15 <= plan["exposure_s"] < 11 * 15.1
-    assert plan["storage_bytes"] > 11 * 15 * 20e3 * 2 * 2
+    exposed = sum(step["exposure_s"] > 0 for step in plan["step_list"])
+    assert exposed == 12, "a baseline, ten sequences, a check"
+    assert plan["sequences_exposure_s"] == 10 * 15
+    assert exposed * 15 <= plan["exposure_s"] < exposed * 15.1
+    assert plan["exposure_s"] < plan["bench_s"] < 1.5 * plan["exposure_s"]
+    assert plan["storage_bytes"] > exposed * 15 * 20e3 * 2 * 2
+    assert plan["tests"][0]["demonstration"] is True
+    assert plan["tests"][0]["largest_ivamp_v"] == pytest.approx(15.0)
     text = lab.cli("plan", lab.campaign).stdout
+    assert "10 sequences of 15 s: 2 min 30 s" in text
     assert "10 of the 7280 sequences" in text
     assert "not a complete test" in text
 
@@ -84,8 +91,7 @@ def test_the_servers_do_not_outlive_a_killed_simulate(lab: Lab) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=lab.folder,
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        text = "".join(iter(process.stdout.readline, "}\n"))
-        control = Control(json.loads(text + "}")["control"])
+        control = Control(read_json(process.stdout)["control"])
         pid = control.ask("hello")["pid"]
         process.kill()
     wait_for(lambda: not is_process_alive(pid))
