@@ -25,7 +25,7 @@ STYLE = {
     Verdict.NOT_RUN: "dim",
 }
 
-# Beyond this many steps only those that are not PASS are listed.
+# Beyond this many steps only those that are not PASS are listed. What is left out is told by group, never by step.
 _LONGEST = 40
 
 
@@ -56,7 +56,8 @@ def as_json(outcome: CampaignOutcome) -> dict[str, Any]:
 def print_table(outcome: CampaignOutcome) -> None:
     """The table, the counts, the times and where the session is."""
     tests, steps = _read(outcome)
-    shown = steps if len(steps) <= _LONGEST else [entry for entry in steps if entry[1] is not Verdict.PASS]
+    done = [entry for entry in steps if entry[1] is not Verdict.OMITTED]
+    shown = done if len(done) <= _LONGEST else [entry for entry in done if entry[1] is not Verdict.PASS]
     parameters, fixed = parameter_columns([step for step, _, _ in steps])
     # Baselines and checks are judged by the device's programming too, and settings by a person: their own columns show
     # only where nothing else was done.
@@ -76,8 +77,8 @@ def print_table(outcome: CampaignOutcome) -> None:
     console.print(table)
     if fixed:
         console.print(f"every sequence: {fixed}", soft_wrap=True)
-    if len(shown) < len(steps):
-        console.print(f"{len(steps) - len(shown)} steps with PASS are not listed.")
+    if len(shown) < len(done):
+        console.print(f"{len(done) - len(shown)} steps with PASS are not listed.")
     for step, verdict, attempts in shown:
         if verdict not in (Verdict.PASS, Verdict.OMITTED, Verdict.NOT_RUN) and attempts:
             reason = attempts[-1].score.reason
@@ -87,6 +88,9 @@ def print_table(outcome: CampaignOutcome) -> None:
         console.print(f"[bold red]ended early:[/] {escape(result.ended_early)}", soft_wrap=True)
     for test in tests:
         console.print(f"{escape(test['name'])}, {test['clause']}: {covers(test)}", soft_wrap=True)
+        for omission in test.get("omissions", ()):
+            text = f"  left out: {omission['sequences']} sequences: {omission['rationale']}"
+            console.print(escape(text), soft_wrap=True)
     counts = Counter(result.verdicts.values())
     console.print("verdicts: " + ", ".join(f"[{STYLE[v]}]{counts[v]} {v}[/]" for v in Verdict if counts[v]))
     console.print(
@@ -122,6 +126,7 @@ def _step_json(step: dict[str, Any], verdict: Verdict, attempts: list[Attempt]) 
         "title": step["title"],
         "parameters": step["parameters"],
         "verdict": verdict.value,
+        "omitted": step.get("omitted", ""),
         "attempts": [
             {
                 "number": attempt.number,

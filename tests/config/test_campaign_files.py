@@ -38,13 +38,14 @@ def test_every_bench_that_ships_can_be_read(path: Path) -> None:
 
 def test_the_demo_is_a_baseline_and_ten_sequences_with_levels_rising_innermost() -> None:
     plan = make_plan(load_campaign(ROOT / "configs" / "campaigns" / "demo.yaml"))
-    assert [step.kind for step in plan.steps] == ["baseline"] + ["sequence"] * 10 + ["check"]
-    levels = [step.parameters["ivamp_v"] for step in plan.steps[1:-1]]
+    kinds = [step.kind for step in plan.steps]
+    assert kinds == ["person", "baseline"] + ["sequence"] * 10 + ["check", "person"]
+    levels = [step.parameters["ivamp_v"] for step in plan.tests[0].sequences_to_do]
     # Table 17: a 1 m lead in the implant volume, tbpw 0.2 ms.
     assert levels == pytest.approx([0.75, 1.5, 3.75, 7.5, 15.0] * 2)
     assert plan.tests[0].coverage.planned == 10
     assert plan.tests[0].coverage.full == 7280
-    assert all(step.exposure_s >= 15 for step in plan.steps)
+    assert all(step.exposure_s >= 15 for step in plan.steps if step.kind != "person")
 
 
 CAMPAIGN = "configs/campaigns/demo.yaml"
@@ -135,7 +136,7 @@ def test_a_level_beyond_a_rating_is_refused_with_the_steps_it_cannot_do(lab: Pat
     with pytest.raises(ConfigurationError) as caught:
         make_plan(load_campaign(lab / CAMPAIGN))
     message = str(caught.value)
-    assert "cannot do 2 of 12 steps" in message
+    assert "cannot do 2 of 14 steps" in message
     assert "injection network, input C: 15 V are demanded, it is rated for 10 V" in message
     assert "1/0005" in message
     assert "1/0010" in message
