@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import canonical, hdf5
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, parse_record
+from aimdlab.session.codes import write_codes
 from aimdlab.session.model import Attempt
 
 
@@ -21,7 +22,7 @@ def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord) -> 
     hdf5.write_text(group, "record", record.text).attrs["sha256"] = record.sha256
     codes = group.create_group("codes")
     for position, capture in enumerate(attempt.captures):
-        hdf5.write_codes(codes, f"{position:04d}", canonical.little_endian(capture.codes))
+        write_codes(codes, f"{position:04d}", canonical.little_endian(capture.codes))
     readings = group.create_group("readings")
     for position, reading in enumerate(attempt.readings):
         readings[f"{position:04d}"] = np.stack([reading.t_s, reading.values])

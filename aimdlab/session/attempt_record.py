@@ -136,7 +136,6 @@ class _StoredCapture(Capture):
 def _capture(record: StoredRecord, position: int, load: ArrayLoader) -> Capture:
     values = dict(record.attempt["captures"][position])
     expected = values.pop("codes")
-    what = f"the codes of {values['channel']!r}, {values['kind']}"
     capture = _StoredCapture.__new__(_StoredCapture)
     known = {field.name for field in fields(Capture)} - {"codes"}
     if values.keys() != known:
@@ -144,7 +143,7 @@ def _capture(record: StoredRecord, position: int, load: ArrayLoader) -> Capture:
     for name, value in values.items():
         object.__setattr__(capture, name, value)
     object.__setattr__(capture, "_n", int(expected["shape"][0]))
-    object.__setattr__(capture, "_load", lambda: checked(record, what, load(), expected))
+    object.__setattr__(capture, "_load", lambda: check_codes(record, position, load()))
     return capture
 
 
@@ -158,6 +157,12 @@ def _reading(record: StoredRecord, position: int, load: ArrayLoader) -> Reading:
         t_s=checked(record, f"the times of the reading {name!r}", t_s, values["t_s"]),
         values=checked(record, f"the values of the reading {name!r}", value, values["values"]),
     )
+
+
+def check_codes(record: StoredRecord, position: int, codes: NDArray[Any]) -> NDArray[Any]:
+    """The codes of a capture, if they are those recorded; RecordAlteredError naming the attempt if not."""
+    capture = record.attempt["captures"][position]
+    return checked(record, f"the codes of {capture['channel']!r}, {capture['kind']}", codes, capture["codes"])
 
 
 def checked(record: StoredRecord, what: str, array: NDArray[Any], expected: dict[str, Any]) -> NDArray[Any]:

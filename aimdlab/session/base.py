@@ -5,16 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from numpy.typing import NDArray
+
 from aimdlab.errors import RecordAlteredError
-from aimdlab.session.attempt_record import StoredRecord
+from aimdlab.session.attempt_record import StoredRecord, check_codes
 from aimdlab.session.chain import check_links
 from aimdlab.session.events import Event
 from aimdlab.session.header import SessionHeader
 from aimdlab.session.model import Attempt
+from aimdlab.session.side_by_side import SideBySide
 from aimdlab.session.verdicts import StepResult, step_results
 
 COMMITTED = "attempt.committed"
@@ -86,11 +90,13 @@ class Session(ABC):
         records = check_links(
             self.records(), anchor=self.header_sha256, anchor_name="the session's header", kind="attempt"
         )
-        for record in records:
-            self._check_committed(record, committed)
-            for capture in self.load(record).captures:
-                _ = capture.codes  # reading checks
-            attempts = ChainEnd(record.index + 1, record.sha256)
+        with SideBySide() as checks:
+            for record in records:
+                self._check_committed(record, committed)
+                self.load(record)  # checks the readings
+                for position in range(len(record.attempt["captures"])):
+                    checks.add(partial(check_codes, record, position, self._codes(record, position)))
+                attempts = ChainEnd(record.index + 1, record.sha256)
         if attempts.count < len(committed):
             lost = committed[attempts.count]
             raise RecordAlteredError(
@@ -108,6 +114,10 @@ class Session(ABC):
             raise RecordAlteredError(f"{record.name} was altered: it is not what the event log says was committed")
 
     _may_be_unreported = False
+
+    @abstractmethod
+    def _codes(self, record: StoredRecord, position: int) -> NDArray[Any]:
+        """The codes of a capture as they are stored, not yet checked."""
 
     @abstractmethod
     def _check_head(self) -> None:

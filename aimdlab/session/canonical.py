@@ -57,7 +57,8 @@ def encode(value: object) -> str:
 
 def decode(text: str) -> Json:
     """The value of a canonical text; arrays stay descriptions, tuples are lists. ValueError if it is no JSON."""
-    value: Json = json.loads(text, object_hook=_decode_object)
+    # Only a key that begins with $ stands for something else than itself; most texts have none.
+    value: Json = json.loads(text, object_hook=_decode_object if '"$' in text else None)
     return value
 
 

@@ -201,8 +201,13 @@ def read_events(path: Path, anchor: str) -> Iterator[Event]:
 
     Raises RecordAlteredError naming the first event altered, removed, added or moved.
     """
+    return check_event_lines(read_event_lines(path), anchor)
+
+
+def read_event_lines(path: Path) -> list[str]:
+    """The lines of a log without their newlines, as they are; a line still being written is left out."""
     content = path.read_bytes() if path.exists() else b""
-    return check_event_lines(_lines(content[: _whole_bytes(content)]), anchor)
+    return _lines(content[: _whole_bytes(content)])
 
 
 def check_event_lines(lines: Iterable[str], anchor: str) -> Iterator[Event]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import attempt_file, hdf5
-from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, capture_shapes
+from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
 from aimdlab.session.base import ChainEnd, Session
 from aimdlab.session.events import Event, read_events
 from aimdlab.session.header_file import read_header
@@ -36,11 +37,38 @@ def sealed_path(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class AttemptEntry:
-    """Where an attempt lies, and the (channel, kind, samples, dtype) of its captures."""
+    """Where an attempt lies."""
 
     path: Path
     sha256: str
-    shapes: tuple[tuple[str, str, int, str], ...]
+
+
+@dataclass(frozen=True)
+class OpenAttempt:
+    """An attempt's record, and its file, which is open until the next attempt is asked for; a link of the chain."""
+
+    record: StoredRecord
+    file: h5py.Group
+
+    @property
+    def index(self) -> int:
+        """Position in the chain."""
+        return self.record.index
+
+    @property
+    def previous(self) -> str:
+        """Hash of the record before."""
+        return self.record.previous
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the record."""
+        return self.record.sha256
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.record.name
 
 
 class FolderSession(Session):
@@ -66,7 +94,7 @@ class FolderSession(Session):
             record = read_attempt_record(path)
             if path.name != attempt_file_name(record.step, record.number):
                 raise RecordAlteredError(f"{record.name} was moved: it lies in {path}")
-            found.append((record.index, AttemptEntry(path, record.sha256, tuple(capture_shapes(record)))))
+            found.append((record.index, AttemptEntry(path, record.sha256)))
         return [entry for _, entry in sorted(found, key=lambda item: item[0])]
 
     def records(self) -> Iterator[StoredRecord]:
@@ -74,12 +102,35 @@ class FolderSession(Session):
         for entry in self.entries:
             yield read_attempt_record(entry.path)
 
+    def open_attempts(self, reported: Sequence[Mapping[str, Any]]) -> Iterator[OpenAttempt]:
+        """The attempts that the events of their commits report, in that order; every file is opened once.
+
+        Args:
+            reported: the data of those events: ``step``, ``step_id``, ``number``, ``sha256``.
+
+        Raises RecordAlteredError if the files are not those of the events.
+        """
+        names = [attempt_file_name(int(commit["step"]), int(commit["number"])) for commit in reported]
+        folder, known = self.path / ATTEMPTS_FOLDER, set(names)
+        for path in sorted(folder.glob("*.h5")):
+            if path.name not in known:
+                raise RecordAlteredError(f"the attempt in {path} was added: the event log knows nothing of it")
+        for name, commit in zip(names, reported, strict=True):
+            called = f"attempt {commit['number']} at step {commit['step']} ({commit['step_id']})"
+            if not (folder / name).exists():
+                raise RecordAlteredError(f"{called} was removed: {folder / name} is not there")
+            with _open_attempt(folder / name) as file:
+                record = attempt_file.read_record(file, str(folder / name))
+                if record.sha256 != commit["sha256"]:
+                    raise RecordAlteredError(f"{called} was altered: it is not what the event log says was committed")
+                yield OpenAttempt(record, file)
+
     def load(self, record: StoredRecord) -> Attempt:
         """See :class:`Session`; a file is open only while an array is read from it."""
         path = self.path / ATTEMPTS_FOLDER / attempt_file_name(record.step, record.number)
         return attempt_from_record(
             record,
-            [partial(_read_codes, path, position, record.name) for position in range(len(record.attempt["captures"]))],
+            [partial(self._codes, record, position) for position in range(len(record.attempt["captures"]))],
             [
                 partial(_read_reading, path, position, record.name)
                 for position in range(len(record.attempt["readings"]))
@@ -93,6 +144,10 @@ class FolderSession(Session):
     def close(self) -> None:
         """Nothing is kept open."""
 
+    def _codes(self, record: StoredRecord, position: int) -> NDArray[Any]:
+        with hdf5.open_file(self.path / ATTEMPTS_FOLDER / attempt_file_name(record.step, record.number)) as file:
+            return attempt_file.read_codes(file, position, record.name)
+
     def _check_head(self) -> None:
         """The header was checked when it was read."""
 
@@ -102,18 +157,15 @@ class FolderSession(Session):
 
 def read_attempt_record(path: Path) -> StoredRecord:
     """The record in an attempt's file, checked against its own hash."""
+    with _open_attempt(path) as file:
+        return attempt_file.read_record(file, str(path))
+
+
+def _open_attempt(path: Path) -> h5py.File:
     try:
-        with hdf5.open_file(path) as file:
-            return attempt_file.read_record(file, str(path))
-    except RecordAlteredError:
-        raise
+        return hdf5.open_file(path)
     except RecordError as error:  # it was whole when it got its name
         raise RecordAlteredError(f"the attempt in {path} was altered: {error}") from error
-
-
-def _read_codes(path: Path, position: int, name: str) -> NDArray[Any]:
-    with hdf5.open_file(path) as file:
-        return attempt_file.read_codes(file, position, name)
 
 
 def _read_reading(path: Path, position: int, name: str) -> NDArray[Any]:

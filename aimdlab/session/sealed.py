@@ -37,6 +37,7 @@ class SealedSession(Session):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = hdf5.open_file(path)
+        self._datasets: dict[str, h5py.Dataset] = {}
         try:
             self._entry = _find_entry(self._file, path)
             self.header, self.header_sha256 = read_header(self._entry, str(path))
@@ -68,13 +69,10 @@ class SealedSession(Session):
 
     def load(self, record: StoredRecord) -> Attempt:
         """See :class:`Session`; arrays are read while this session is open."""
-        captures, readings = self._places
+        _, readings = self._places
         return attempt_from_record(
             record,
-            [
-                partial(self._codes, captures.get((record.index, position)), record.name)
-                for position in range(len(record.attempt["captures"]))
-            ],
+            [partial(self._codes, record, position) for position in range(len(record.attempt["captures"]))],
             [
                 partial(self._reading, readings.get((record.index, position)), record.name)
                 for position in range(len(record.attempt["readings"]))
@@ -107,9 +105,10 @@ class SealedSession(Session):
             raise RecordAlteredError(f"{self.path}: the index of captures and readings was altered: {error}") from error
         return captures, readings
 
-    def _codes(self, place: Place | None, name: str) -> NDArray[Any]:
-        group, row = place or ("", 0)
-        return self._array(f"{group}/codes", np.s_[row], name)
+    def _codes(self, record: StoredRecord, position: int) -> NDArray[Any]:
+        captures, _ = self._places
+        group, row = captures.get((record.index, position), ("", 0))
+        return self._array(f"{group}/codes", np.s_[row], record.name)
 
     def _reading(self, place: Place | None, name: str) -> NDArray[Any]:
         group, first, count = place or ("", 0, 0)
@@ -120,7 +119,10 @@ class SealedSession(Session):
         if not self._file:
             raise RecordError(f"{self.path} was closed; {name} cannot be read any more")
         try:
-            array: NDArray[Any] = self._entry[path][selection]
+            dataset = self._datasets.get(path)
+            if dataset is None:  # looking it up takes as long as unpacking a tenth of a megabyte
+                dataset = self._datasets[path] = self._entry[path]
+            array: NDArray[Any] = dataset[selection]
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{name} was altered: /{ENTRY}/{path} cannot be read: {error}") from error
         return array

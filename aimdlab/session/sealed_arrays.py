@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from aimdlab.session import attempt_file, hdf5
 from aimdlab.session.attempt_record import StoredRecord, capture_shapes
+from aimdlab.session.codes import CodeRows
+from aimdlab.session.table import Columns, TableRows, write_table
 
 CaptureKey = tuple[str, str, int, str]
 """(channel, kind, samples, dtype): captures that agree in these are rows of one dataset."""
@@ -55,68 +57,66 @@ class _Rows:
     """One group of captures in the making."""
 
     group: h5py.Group
-    unit: str | None = None
+    codes: CodeRows
+    name: str
     units: list[tuple[str]] = field(default_factory=list)
     vectors: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _ROW_TYPES})
 
 
 class CaptureRows:
-    """Writes captures as rows; the compressed chunks are copied as they are.
+    """Writes captures as rows; the compressed chunks are copied as they are. A kind of capture gets its group when the
+    first one comes.
 
     Args:
         entry: the NXentry.
-        keys: the keys of all captures to come, with repetitions, so that the datasets get their size at once.
     """
 
-    def __init__(self, entry: h5py.Group, keys: Iterable[CaptureKey]) -> None:
-        counts: dict[CaptureKey, int] = {}
-        for key in keys:
-            counts[key] = counts.get(key, 0) + 1
+    def __init__(self, entry: h5py.Group) -> None:
         self._entry = entry
         self._rows: dict[CaptureKey, _Rows] = {}
-        self._index: list[tuple[int, int, str, int]] = []
-        for key, count in counts.items():
-            channel, kind, samples, dtype = key
-            group = entry.create_group(unique_name("capture", f"{channel}_{kind}", entry))
-            group.attrs["NX_class"] = "NXdata"
-            hdf5.create_code_rows(group, "codes", count, samples, np.dtype(dtype))
-            self._rows[key] = _Rows(group)
+        self._index = TableRows({"attempt": "<i4", "position": "<i4", "group": str, "row": "<i4"})
 
     def add(self, record: StoredRecord, source: h5py.Group) -> None:
         """Copy the captures of one attempt from its group (of its file)."""
         for position, (key, capture) in enumerate(zip(capture_shapes(record), record.attempt["captures"], strict=True)):
-            rows = self._rows[key]
-            row = len(rows.units)
-            codes = attempt_file.codes_dataset(source, position, record.name)
-            hdf5.copy_codes(codes, rows.group["codes"], row)
+            rows = self._rows.get(key) or self._begin(key)
+            self._index.add((record.index, position, rows.name, len(rows.codes)))
+            rows.codes.append(attempt_file.codes_dataset(source, position, record.name))
             own = {"attempt": record.index, "step": record.step, "number": record.number, "position": position}
             for name, vector in rows.vectors.items():
                 value = own[name] if name in own else capture[name]
                 vector.append(NO_CODE if value is None else value)
             rows.units.append((capture["unit"],))
-            self._index.append((record.index, position, rows.group.name.rpartition("/")[2], row))
+
+    def _begin(self, key: CaptureKey) -> _Rows:
+        channel, kind, samples, dtype = key
+        name = unique_name("capture", f"{channel}_{kind}", self._entry)
+        group = self._entry.create_group(name)
+        group.attrs["NX_class"] = "NXdata"
+        rows = self._rows[key] = _Rows(group, CodeRows(group, "codes", samples, np.dtype(dtype)), name)
+        return rows
 
     def finish(self) -> list[str]:
         """Write the row vectors, the axes and the index; returns the names of the groups, exposures first."""
         for key, rows in self._rows.items():
             channel, kind, samples = hdf5.without_nul(key[0]), hdf5.without_nul(key[1]), key[2]
             group = rows.group
+            rows.codes.finish()
             units = {unit for (unit,) in rows.units}
             unit = hdf5.without_nul(units.pop()) if len(units) == 1 else "as in the column unit"
             for name, values in rows.vectors.items():
                 vector = hdf5.write_array(group, name, np.array(values, dtype=_ROW_TYPES[name]))
                 vector.attrs["units"] = _ROW_UNITS.get(name, unit if name in ("offset", "u_offset") else "1")
             group["scale"].attrs["units"] = f"{unit}/code"
-            hdf5.write_table(group, "unit", rows.units, {"unit": str})
+            write_table(group, "unit", rows.units, {"unit": str})
             group.attrs["channel"], group.attrs["kind"] = channel, kind
             group.attrs["signal"] = "codes"
             group.attrs["axes"] = ["attempt", "time" if _write_time(rows, samples) else "."]
             group["codes"].attrs["units"] = "code"
             group["codes"].attrs["long_name"] = f"{channel}, {kind}: value = code * scale + offset, in {unit}"
             group["codes"].attrs["interpretation"] = "spectrum"  # rows are curves, not an image
-        columns: dict[str, str | type] = {"attempt": "<i4", "position": "<i4", "group": str, "row": "<i4"}
-        hdf5.write_table(self._entry, "capture_index", list(self._index), columns)
-        names = [rows.group.name.rpartition("/")[2] for rows in self._rows.values()]
+        self._index.write(self._entry, "capture_index")
+        names = [rows.name for rows in self._rows.values()]
         return sorted(names, key=lambda name: self._entry[name].attrs["kind"] != "exposure")
 
 
@@ -186,12 +186,12 @@ class ReadingSeries:
             group["time"].attrs["long_name"] = "bench time at the start of the attempt + t_s"
             attempts = np.repeat([stretch.attempt for stretch in stretches], lengths)
             hdf5.write_array(group, "attempt", attempts.astype("<i4"))
-        columns: dict[str, str | type] = {
+        columns: Columns = {
             "attempt": "<i4",
             "position": "<i4",
             "group": str,
             "first": "<i4",
             "count": "<i4",
         }
-        hdf5.write_table(self._entry, "reading_index", list(index), columns)
+        write_table(self._entry, "reading_index", index, columns)
         return names

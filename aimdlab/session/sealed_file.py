@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -11,7 +12,9 @@ import aimdlab
 from aimdlab import _platform
 from aimdlab.errors import RecordError
 from aimdlab.session import canonical, hdf5
+from aimdlab.session.base import COMMITTED, FOUND
 from aimdlab.session.chain import check_links
+from aimdlab.session.events import check_event_lines, read_event_lines
 from aimdlab.session.folder_reader import EVENTS_FILE, FolderSession
 from aimdlab.session.header import FORMAT_VERSION, utc_now
 from aimdlab.session.header_file import write_header
@@ -19,6 +22,7 @@ from aimdlab.session.sealed import ENTRY, FORMAT, INTEGRITY
 from aimdlab.session.sealed_arrays import CaptureRows, ReadingSeries
 from aimdlab.session.sealed_tables import AttemptTables, write_environment, write_steps
 from aimdlab.session.tree import describe_tree
+from aimdlab.session.verdicts import Tried, results_of, tried_of
 
 
 def write_sealed_file(session: FolderSession, path: Path) -> None:
@@ -55,41 +59,47 @@ def _write(session: FolderSession, file: h5py.File) -> None:
         hdf5.write_text(entry, name, hdf5.without_nul(text))
     write_header(entry, header)
     write_environment(entry, header)
-    events = _write_events(session, entry)
-    attempts, captures = _write_attempts(session, entry)
-    write_steps(entry, header, session.steps())
+    events, reported = _write_events(session, entry)
+    attempts, captures = _write_attempts(session, entry, reported)
     _write_integrity(session, file, captures, events=events, attempts=attempts)
 
 
-def _write_events(session: FolderSession, entry: h5py.Group) -> dict[str, object]:
-    """Copy the lines of the event log, checked; returns their number and last hash."""
-    count, last = 0, session.header_sha256
-    for event in session.events():
+def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, object], list[dict[str, Any]]]:
+    """Copy the lines of the event log, checked; returns their number and last hash, and what the commits reported."""
+    lines = read_event_lines(session.path / EVENTS_FILE)
+    column = hdf5.TextColumn(hdf5.create_texts(entry, "events", len(lines)))
+    count, last, reported = 0, session.header_sha256, []
+    for line, event in zip(lines, check_event_lines(lines, last), strict=True):
+        column.add(line)
         count, last = event.n + 1, event.sha256
-    texts = hdf5.create_texts(entry, "events", count)
-    with (session.path / EVENTS_FILE).open(encoding="utf-8", newline="\n") as lines:
-        for position, line in zip(range(count), lines, strict=False):
-            texts[position] = line.rstrip("\n")
-    return {"count": count, "last": last}
+        if event.kind in (COMMITTED, FOUND):
+            reported.append(event.data)
+    column.flush()
+    return {"count": count, "last": last}, reported
 
 
-def _write_attempts(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, object], list[str]]:
+def _write_attempts(
+    session: FolderSession, entry: h5py.Group, reported: list[dict[str, Any]]
+) -> tuple[dict[str, object], list[str]]:
     """Copy records, captures and readings; returns number and last hash of the attempts, and the groups of captures."""
     count, last, end_time = 0, session.header_sha256, session.header.created_utc
-    captures = CaptureRows(entry, (key for place in session.entries for key in place.shapes))
-    readings, tables = ReadingSeries(entry), AttemptTables()
-    texts = hdf5.create_texts(entry, "records", len(session.entries))
-    chain = check_links(session.records(), anchor=last, anchor_name="the session's header", kind="attempt")
-    for record, place in zip(chain, session.entries, strict=True):
-        texts[record.index] = record.text
+    captures, readings, tables = CaptureRows(entry), ReadingSeries(entry), AttemptTables()
+    tried: dict[int, list[Tried]] = {}
+    texts = hdf5.TextColumn(hdf5.create_texts(entry, "records", len(reported)))
+    opened = session.open_attempts(reported)
+    for attempt in check_links(opened, anchor=last, anchor_name="the session's header", kind="attempt"):
+        record = attempt.record
+        texts.add(record.text)
         tables.add(record)
-        with hdf5.open_file(place.path) as source:
-            captures.add(record, source)
-            readings.add(record, source)
+        captures.add(record, attempt.file)
+        readings.add(record, attempt.file)
+        tried.setdefault(record.step, []).append(tried_of(record))
         count, last, end_time = record.index + 1, record.sha256, str(record.attempt["ended_utc"])
+    texts.flush()
     groups = captures.finish()
     plots = [*groups, *readings.finish()]
     tables.write(entry)
+    write_steps(entry, session.header, results_of(session.header, tried))
     hdf5.write_text(entry, "end_time", hdf5.without_nul(end_time))
     if plots:
         entry.attrs["default"] = plots[0]

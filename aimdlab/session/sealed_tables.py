@@ -10,12 +10,11 @@ from typing import Any
 
 import h5py
 
-from aimdlab.session import canonical, hdf5
+from aimdlab.session import canonical
 from aimdlab.session.attempt_record import StoredRecord
 from aimdlab.session.header import SessionHeader
+from aimdlab.session.table import Columns, TableRows, write_table
 from aimdlab.session.verdicts import StepResult
-
-Columns = dict[str, str | type]
 
 _ATTEMPT: Columns = {
     "step": "<i4",
@@ -60,31 +59,29 @@ class AttemptTables:
     """Gathers the rows of the tables, one record at a time."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
+        self._rows = {name: TableRows(columns) for name, columns in _COLUMNS.items()}
 
     def add(self, record: StoredRecord) -> None:
         """Add what one record says."""
         attempt, index, rows = record.attempt, record.index, self._rows
         score = attempt["score"]
         flat = {**attempt, "verdict": score["verdict"], "reason": score["reason"]}
-        rows["attempts"].append((*(flat[name] for name in _ATTEMPT), record.previous, record.sha256))
+        rows["attempts"].add((*(flat[name] for name in _ATTEMPT), record.previous, record.sha256))
         for role in ("parameters", "scoring"):
-            rows["parameters"] += [(index, role, name, *_cell(value)) for name, value in attempt[role].items()]
+            rows["parameters"].extend((index, role, name, *_cell(value)) for name, value in attempt[role].items())
         for feature in score["features"]:
-            rows["features"].append(
-                (index, record.step, feature["name"], feature["value"], feature["unit"], feature["u"])
-            )
+            rows["features"].add((index, record.step, feature["name"], feature["value"], feature["unit"], feature["u"]))
         for outcome in score["outcomes"]:
             flat = {**outcome["criterion"], **{key: outcome[key] for key in ("value", "u", "verdict", "reason")}}
             limits = {key: math.nan if flat[key] is None else flat[key] for key in ("lower", "upper")}
             flat = {**flat, **limits, "attempt": index, "step": record.step}
-            rows["outcomes"].append(tuple(flat[name] for name in _COLUMNS["outcomes"]))
-        rows["notes"] += [(index, note) for note in attempt["notes"]]
+            rows["outcomes"].add([flat[name] for name in _COLUMNS["outcomes"]])
+        rows["notes"].extend((index, note) for note in attempt["notes"])
 
     def write(self, entry: h5py.Group) -> None:
         """Write the tables into the entry; the row of ``attempts`` is the attempt's position in the order of commit."""
         for name, rows in self._rows.items():
-            hdf5.write_table(entry, name, rows, _COLUMNS[name])
+            rows.write(entry, name)
 
 
 def write_steps(entry: h5py.Group, header: SessionHeader, results: list[StepResult]) -> None:
@@ -102,9 +99,7 @@ def write_steps(entry: h5py.Group, header: SessionHeader, results: list[StepResu
         )
         for step, planned in enumerate(header.plan)
     ]
-    hdf5.write_table(
-        entry, "steps", steps, {"step": "<i4", "step_id": str, "kind": str, "omitted": str, "planned": str}
-    )
+    write_table(entry, "steps", steps, {"step": "<i4", "step_id": str, "kind": str, "omitted": str, "planned": str})
     verdicts: list[tuple[Any, ...]] = []
     index: list[tuple[int]] = []
     for result in results:
@@ -112,18 +107,18 @@ def write_steps(entry: h5py.Group, header: SessionHeader, results: list[StepResu
         verdicts.append((*row, -1 if result.decided_by is None else result.decided_by))
         index += [(attempt,) for attempt in result.attempts]
     columns: Columns = {"step": "<i4", "step_id": str, "verdict": str, "reason": str, "first": "<i4", "attempts": "<i4"}
-    hdf5.write_table(entry, "verdicts", verdicts, {**columns, "decided_by": "<i4"})
-    hdf5.write_table(entry, "step_attempts", index, {"attempt": "<i4"})
+    write_table(entry, "verdicts", verdicts, {**columns, "decided_by": "<i4"})
+    write_table(entry, "step_attempts", index, {"attempt": "<i4"})
 
 
 def write_environment(entry: h5py.Group, header: SessionHeader) -> None:
     """Write software, host and equipment as the header says."""
     group = entry.create_group("environment")
     group.attrs["NX_class"] = "NXcollection"
-    hdf5.write_table(group, "software", list(header.software.items()), {"name": str, "version": str})
-    hdf5.write_table(group, "host", list(header.host.items()), {"name": str, "value": str})
+    write_table(group, "software", list(header.software.items()), {"name": str, "version": str})
+    write_table(group, "host", list(header.host.items()), {"name": str, "value": str})
     equipment = [(canonical.encode(instrument),) for instrument in header.equipment]
-    hdf5.write_table(group, "equipment", equipment, {"instrument": str})
+    write_table(group, "equipment", equipment, {"instrument": str})
 
 
 def _cell(value: object) -> tuple[float, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Verdict
@@ -83,10 +83,15 @@ def step_results(header: SessionHeader, records: Iterable[StoredRecord]) -> list
     """The result of every step of the plan, from the records of all attempts."""
     attempts: dict[int, list[Tried]] = {}
     for record in records:
-        attempts.setdefault(record.step, []).append(_tried(record))
+        attempts.setdefault(record.step, []).append(tried_of(record))
+    return results_of(header, attempts)
+
+
+def results_of(header: SessionHeader, attempts: Mapping[int, Sequence[Tried]]) -> list[StepResult]:
+    """The result of every step of the plan, from its attempts by the index of the step."""
     results = []
     for step, planned in enumerate(header.plan):
-        tried = attempts.get(step, [])
+        tried = attempts.get(step, ())
         rationale = planned.get("omitted")
         verdict = step_verdict(tried, omitted=rationale is not None)
         deciding = deciding_attempt(tried)
@@ -104,7 +109,8 @@ def step_results(header: SessionHeader, records: Iterable[StoredRecord]) -> list
     return results
 
 
-def _tried(record: StoredRecord) -> Tried:
+def tried_of(record: StoredRecord) -> Tried:
+    """What of the attempt of a record decides on its step."""
     # From the record itself: a Score is not built for each of thousands of attempts.
     score = record.attempt["score"]
     verdict = Verdict(score["verdict"])

@@ -1,0 +1,80 @@
+"""The codes of captures in HDF5: compressed once, when an attempt is committed, and copied as they are from then on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.errors import RecordError
+
+
+def write_codes(group: h5py.Group, name: str, codes: NDArray[Any]) -> h5py.Dataset:
+    """A capture's codes, shape (n,), compressed without loss in one chunk, so that sealing can copy it verbatim."""
+    if codes.shape[0] == 0:
+        return group.create_dataset(name, data=codes)
+    return group.create_dataset(name, data=codes, chunks=codes.shape, **_storage())
+
+
+class CodeRows:
+    """A dataset for the codes of captures of ``n`` samples: one chunk per row, a row more for each capture.
+
+    Args:
+        group: where it is made.
+        name: its name there.
+        n: samples per row.
+        dtype: of a code.
+    """
+
+    def __init__(self, group: h5py.Group, name: str, n: int, dtype: np.dtype[Any]) -> None:
+        self._group = group
+        self._name = name
+        self._n = n
+        self._dtype = dtype
+        self._count = 0
+        self._room = 1
+        if n:
+            self._dataset = group.create_dataset(
+                name, shape=(1, n), maxshape=(None, n), dtype=dtype, chunks=(1, n), **_storage()
+            )
+            self._filters = _filters(self._dataset)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, source: h5py.Dataset) -> None:
+        """Put the compressed chunk of one capture into the next row, byte for byte."""
+        row = self._count
+        self._count += 1
+        if source.shape == (0,) == (self._n,):
+            return
+        if source.chunks != source.shape or source.shape != (self._n,) or source.dtype != self._dtype:
+            raise RecordError(f"{source.file.filename}: {source.name} is not stored as one chunk of the expected kind")
+        if self._count > self._room:
+            self._room *= 2  # setting the extent for every row costs as much as copying it
+            self._dataset.resize(self._room, axis=0)
+        if _filters(source) != self._filters:  # written by another version of the filter: decode and encode again
+            self._dataset[row] = source[:]
+            return
+        mask, chunk = source.id.read_direct_chunk((0,))
+        self._dataset.id.write_direct_chunk((row, 0), chunk, mask)
+
+    def finish(self) -> h5py.Dataset:
+        """The dataset, with as many rows as there are captures."""
+        if self._n == 0:
+            return self._group.create_dataset(self._name, shape=(self._count, 0), dtype=self._dtype)
+        self._dataset.resize(self._count, axis=0)
+        return self._dataset
+
+
+def _storage() -> dict[str, Any]:
+    return {"fletcher32": True, **hdf5plugin.Bitshuffle(cname="lz4")}
+
+
+def _filters(dataset: h5py.Dataset) -> list[Any]:
+    creation = dataset.id.get_create_plist()
+    # The third value of a filter is its settings; the fourth, its name, says nothing of the bytes.
+    return [creation.get_filter(index)[:3] for index in range(creation.get_nfilters())]

@@ -1,0 +1,104 @@
+"""Sealing goes by the event log and reads every attempt once; what does not fit is named and the folder stays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.session import hdf5
+from aimdlab.session.folder import SessionFolder
+from aimdlab.session.seal import seal
+from aimdlab.session.side_by_side import SideBySide
+from aimdlab.session.table import TableRows
+
+MakeSession = Callable[..., SessionFolder]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda attempts: (attempts / "000001-02.h5").unlink(), r"attempt 2 at step 1 .* was removed"),
+        (
+            lambda attempts: shutil.copy(attempts / "000001-02.h5", attempts / "000001-03.h5"),
+            r"000001-03.h5 was added: the event log knows nothing of it",
+        ),
+        (
+            lambda attempts: shutil.copy(attempts / "000001-02.h5", attempts / "000000-01.h5"),
+            r"attempt 1 at step 0 .* was altered: it is not what the event log says",
+        ),
+        (lambda attempts: (attempts / "000002-01.h5").write_bytes(b"no HDF5"), "000002-01.h5 was altered"),
+    ],
+)
+def test_a_folder_that_is_not_what_the_events_say_is_not_sealed(
+    make_session: MakeSession, change: Callable[[Path], object], named: str
+) -> None:
+    folder = make_session()
+    change(folder.path / "attempts")
+    left = sorted(folder.path.rglob("*"))
+    with pytest.raises(RecordAlteredError, match=named):
+        seal(folder)
+    assert sorted(folder.path.rglob("*")) == left
+    assert not list(folder.path.parent.glob("*.h5*"))
+
+
+def run_checks(checks: list[Callable[[], object]], then: BaseException | None) -> None:
+    with SideBySide() as side_by_side:
+        for check in checks:
+            side_by_side.add(check)
+        if then is not None:
+            raise then
+
+
+@pytest.mark.parametrize(
+    ("then", "raised"),
+    [
+        (None, "number 0"),
+        (RecordError("found later"), "number 0"),
+        (KeyboardInterrupt("a person's wish"), "a person's wish"),
+    ],
+)
+def test_the_first_failing_check_is_heard_of_whatever_came_after(then: BaseException | None, raised: str) -> None:
+    def fail(number: int) -> None:
+        raise RecordAlteredError(f"number {number}")
+
+    for count in (1, 2, 10):
+        # With more checks than may wait, the first one is heard of before the end.
+        expected = "number 0" if count == 10 else raised
+        with pytest.raises((RecordError, KeyboardInterrupt), match=expected):
+            run_checks([partial(fail, number) for number in range(count)], then)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+rows = st.lists(st.tuples(st.integers(-(2**31), 2**31 - 1), texts, st.floats()), max_size=60)
+
+
+@given(rows, st.integers(1, 40))
+def test_a_table_holds_the_rows_that_were_added(rows: list[tuple[int, str, float]], times: int) -> None:
+    table = TableRows({"n": "<i4", "text": str, "value": "<f8"})
+    table.extend(rows * times)
+    assert len(table) == len(rows) * times
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
+        found = table.write(file, "table")[:]
+        assert found["n"].tolist() == [n for n, _, _ in rows] * times
+        assert [cell.decode() for cell in found["text"]] == [hdf5.without_nul(text) for _, text, _ in rows] * times
+        assert np.array_equal(found["value"], [value for _, _, value in rows] * times, equal_nan=True)
+
+
+@given(st.lists(texts, max_size=30), st.integers(1, 200))
+def test_a_column_of_texts_holds_what_was_added_whatever_the_slab(texts: list[str], slab_bytes: int) -> None:
+    plain = [hdf5.without_nul(text) for text in texts]
+    with h5py.File("memory", "w", driver="core", backing_store=False) as file:
+        column = hdf5.TextColumn(hdf5.create_texts(file, "texts", len(plain)), slab_bytes)
+        for text in plain:
+            column.add(text)
+        column.flush()
+        assert list(hdf5.read_texts(file["texts"])) == plain
