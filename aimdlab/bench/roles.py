@@ -240,6 +240,13 @@ class Oscilloscope(Protocol):
         """Samples per input that ``setup`` will give; an InstrumentError if it cannot be recorded. Sends nothing."""
         ...
 
+    def window_s(self, setup: ScopeSetup) -> tuple[float, float]:
+        """How long it records before and after the trigger for ``setup``: what was asked, or a little more.
+
+        Whoever waits that long finds it armed, then complete, without asking again and again. Sends nothing.
+        """
+        ...
+
     def configure(self, setup: ScopeSetup) -> None:
         """Set inputs, time base and trigger."""
         ...

@@ -378,6 +378,9 @@ def test_every_accepted_plan_covers_what_was_asked(
     plan = driver._planned(setup)
     assert plan.position_s - plan.window_s / 2 <= -pre_s
     assert plan.position_s + plan.window_s / 2 >= span_s
+    before_s, after_s = driver.window_s(setup)
+    assert pre_s <= before_s <= pre_s + 0.01 * (pre_s + span_s)
+    assert span_s <= after_s <= span_s + 0.01 * (pre_s + span_s)
     assert points / plan.window_s >= rate
     assert plan.ranges_v[0] / 2 > full_scale_v
 

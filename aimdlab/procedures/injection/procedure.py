@@ -41,6 +41,8 @@ from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_se
 _LEAST_GENERATOR_RATE_HZ = 100e3
 
 _POLL_S = 0.02
+# From the command to the edge, and the roundings of the time base: after this the first question is answered with yes.
+_SETTLED_S = 1e-3
 # How long an oscilloscope may take longer than the window before the acquisition counts as not triggered.
 _PATIENCE_S = 2.0
 
@@ -161,13 +163,14 @@ class InjectionProcedure:
 
     def _acquire(self, setup: ScopeSetup, start: Callable[[], None]) -> bool:
         """Record one window that ``start`` sets off; False if the oscilloscope never triggered."""
+        before_s, after_s = self._scope.window_s(setup)
         self._scope.configure(setup)
         self._scope.arm()
-        self._bench.clock.sleep(setup.pre_trigger_s)
+        self._bench.clock.sleep(before_s + _SETTLED_S)
         complete = False
         if self._poll(self._scope.is_armed, _PATIENCE_S):
             start()
-            self._bench.clock.sleep(setup.span_s)
+            self._bench.clock.sleep(after_s + _SETTLED_S)
             complete = self._poll(self._scope.is_complete, _PATIENCE_S)
         if not complete:
             self._scope.stop()

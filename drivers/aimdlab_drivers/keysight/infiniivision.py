@@ -110,6 +110,11 @@ class KeysightInfiniiVision(ScpiDriver):
         """Samples per input that ``setup`` will give; an InstrumentError says what the model can. Sends nothing."""
         return self._planned(setup).points
 
+    def window_s(self, setup: ScopeSetup) -> tuple[float, float]:
+        """How long it records before and after the trigger; the window is a little longer than asked. Sends nothing."""
+        planned = self._planned(setup)
+        return planned.window_s / 2 - planned.position_s, planned.window_s / 2 + planned.position_s
+
     def configure(self, setup: ScopeSetup) -> None:
         """Set inputs, time base and trigger; InstrumentRefusal if the instrument makes something else of it."""
         planned = self._planned(setup)
