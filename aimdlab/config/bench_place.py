@@ -45,7 +45,7 @@ class Ambient(ConfigModel):
         lowest, highest = allowed.temperature
         if not lowest <= self.temperature <= highest:
             found.append(
-                ("temperature", f"{self.temperature:g} degC, and it is used from {lowest:g} to {highest:g} degC")
+                ("temperature", f"{self.temperature:g} degC; the bench is used {lowest:g} to {highest:g} degC")
             )
         lowest, highest = allowed.humidity
         if not lowest <= self.humidity <= highest:

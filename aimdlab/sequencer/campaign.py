@@ -15,6 +15,7 @@ from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.config.bench import BenchFile
 from aimdlab.config.campaign import Campaign, Loaded, load_campaign, resolve
 from aimdlab.errors import ConfigurationError
+from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.progress import Progress
@@ -84,10 +85,11 @@ def run_campaign(
     plan = make_plan(load_campaign(path))
     attention.check()
     with open_bench(plan.campaign, choice, attention, operator) as (bench, simulated):
+        ambient = ambient_at_start(plan.campaign, operator).model_dump(mode="json")
         attention.check()
         header = new_header(
             title=plan.campaign.campaign.file.name,
-            tests=tuple(test.as_record() for test in plan.tests),
+            tests=tuple({**test.as_record(), "ambient": ambient} for test in plan.tests),
             plan=tuple(step.as_record() for step in plan.steps),
             configuration=plan.campaign.texts(),
             equipment=tuple(bench.equipment_list()),
