@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from command_line import COMMAND, Control, Lab
+from command_line import COMMAND, Control, Lab, read_json
 from patience import LIMIT_S
 
 # The same examples in every run: whether a change is taken must not depend on luck. `make search` looks at other
@@ -38,12 +37,7 @@ def served(lab: Lab) -> Iterator[tuple[Control, dict[str, Any]]]:
         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, cwd=lab.folder,
     )  # fmt: skip
     assert process.stdout is not None
-    text = ""
-    while not text.endswith("}\n") or text.count("{") != text.count("}"):
-        line = process.stdout.readline()
-        assert line, f"simulate ended: {text}"
-        text += line
-    hello = json.loads(text)
+    hello = read_json(process.stdout)
     control = Control(hello["control"])
     yield control, hello
     control.close()

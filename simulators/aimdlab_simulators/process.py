@@ -164,8 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _end_with_input(bench: ServedBench) -> None:
     """End when standard input does: whoever held its other end has gone, in whatever way."""
-    while sys.stdin.buffer.read(4096):
-        pass
+    # Not through sys.stdin: a thread that waits in it holds its lock, and the interpreter's end would wait for that in
+    # vain and abort the process.
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
     bench.end()
 
 

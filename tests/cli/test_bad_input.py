@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from command_line import Control, Lab
+from patience import refusing_port
 
 
 def refused(lab: Lab, status: int, *words: str, command: tuple[str, ...] = ("run",)) -> None:
@@ -79,10 +80,9 @@ def make_real(lab: Lab, generator: str, oscilloscope: str) -> None:
 
 
 def test_an_instrument_that_is_not_there(lab: Lab) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    make_real(lab, f"TCPIP::127.0.0.1::{port}::SOCKET", f"TCPIP::127.0.0.1::{port}::SOCKET")
-    refused(lab, 3, lab.bench.name, "instruments.generator", str(port))
+    with refusing_port() as port:
+        make_real(lab, f"TCPIP::127.0.0.1::{port}::SOCKET", f"TCPIP::127.0.0.1::{port}::SOCKET")
+        refused(lab, 3, lab.bench.name, "instruments.generator", str(port))
 
 
 def test_an_instrument_that_never_answers(lab: Lab) -> None:
@@ -143,7 +143,8 @@ def test_a_virtual_clock_on_a_real_bench(lab: Lab) -> None:
 
 
 def test_nothing_to_attach_to(lab: Lab) -> None:
-    done = lab.cli("run", lab.campaign, "--session", lab.session, "--attach", "127.0.0.1:9")
+    with refusing_port() as port:
+        done = lab.cli("run", lab.campaign, "--session", lab.session, "--attach", f"127.0.0.1:{port}")
     assert done.returncode == 3
     assert "no simulated bench answers" in done.stderr
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from command_line import COMMAND
+from patience import LIMIT_S
 
 INJECTED_KEYS = ["edition", "clause", "tier", "volume", "lead_length_factor", "tbpw_ms", "b_g_mt", "levels_v"]
 
@@ -16,7 +17,7 @@ INJECTED_KEYS = ["edition", "clause", "tier", "volume", "lead_length_factor", "t
 def levels(options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, "levels", *options.split()],
-        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL, encoding="utf-8",
+        capture_output=True, text=True, timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL, encoding="utf-8",
     )  # fmt: skip
 
 

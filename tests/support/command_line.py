@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from aimdlab.standard.gradient_signal import T_DWELL_MS
 from patience import LIMIT_S, wait_for
 
-__all__ = ["COMMAND", "ROOT", "Control", "Lab", "wait_for"]
+__all__ = ["COMMAND", "ROOT", "Control", "Lab", "read_json", "wait_for"]
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-W", "error", "-m", "aimdlab"]
@@ -42,6 +43,11 @@ class Lab:
         self.change(self.test, '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]', '["5 mT", "20 mT"]')
         self.change(self.test, 't_dwell: ["0.5 ms", "5 ms"]', 't_dwell: ["0.5 ms"]')
 
+    def many_steps(self) -> None:
+        """More sequences than can be over before somebody looks, however slow he is."""
+        dwells = ", ".join(f'"{dwell_ms} ms"' for dwell_ms in T_DWELL_MS)
+        self.change(self.test, 't_dwell: ["0.5 ms", "5 ms"]', f"t_dwell: [{dwells}]")
+
     def cli(self, *arguments: str | Path, timeout_s: float = 3 * LIMIT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
@@ -53,6 +59,17 @@ class Lab:
         done = self.cli("run", self.campaign, "--session", self.session, "--json", *more)
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
+
+
+def read_json(stream: IO[str]) -> dict[str, Any]:
+    """The JSON object with which a command begins that goes on running."""
+    text = ""
+    while not text.endswith("}\n") or text.count("{") != text.count("}"):
+        line = stream.readline()
+        assert line, f"it ended: {text}"
+        text += line
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 class Control:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +18,17 @@ from aimdlab.bench.link import VisaLink
 LIMIT_S = 120.0
 
 
-def wait_for(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
-    """Poll a real condition; fails after ``limit_s``."""
+def wait_for(
+    condition: Callable[[], bool], limit_s: float = LIMIT_S, *, within: subprocess.Popen[str] | None = None
+) -> None:
+    """Poll a real condition; fails after ``limit_s``, or as soon as the process that should bring it about has ended."""
     deadline_s = time.monotonic() + limit_s
     pause = threading.Event()
     while not condition():
         assert time.monotonic() < deadline_s, "it did not happen"
+        if within is not None and within.poll() is not None:
+            said = within.communicate()
+            raise AssertionError(f"the process ended with {within.returncode} before it happened; it said {said}")
         pause.wait(0.01)  # between two looks
 
 

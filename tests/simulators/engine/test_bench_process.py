@@ -15,6 +15,7 @@ import pytest
 
 from patience import LIMIT_S, wait_until_hung_up
 
+WORLD = Path(__file__).parents[3] / "configs" / "worlds" / "robust_pacemaker.yaml"
 SCRIPT = """
 import logging, sys
 from aimdlab_simulators.process import run, serve
@@ -128,6 +129,30 @@ def test_it_says_hello_to_nobody_and_lives() -> None:
     assert (running.returncode, said) == (0, "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals for other processes")
+def test_it_ends_cleanly_while_the_one_who_holds_its_standard_input_lives() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "aimdlab_simulators", str(WORLD), "--until-eof"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        hello_of(running)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(LIMIT_S) == 0
+        assert running.stderr is not None
+        assert running.stderr.read() == ""
+
+
+def test_it_ends_when_its_standard_input_does() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "aimdlab_simulators", str(WORLD), "--until-eof"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        hello_of(running)
+        assert running.stdin is not None
+        running.stdin.close()
+        assert running.wait(LIMIT_S) == 0
+
+
 def test_a_world_file_that_is_missing(tmp_path: Path) -> None:
     with process("-m", "aimdlab_simulators", str(tmp_path / "none.yaml")) as running:
         out, said = running.communicate(timeout=LIMIT_S)
@@ -144,12 +169,11 @@ def test_options_that_do_not_exist() -> None:
 
 
 def test_a_shipped_world_and_a_port_that_is_taken() -> None:
-    world = Path(__file__).parents[3] / "configs" / "worlds" / "robust_pacemaker.yaml"
-    with process("-m", "aimdlab_simulators", str(world)) as running:
+    with process("-m", "aimdlab_simulators", str(WORLD)) as running:
         hello = hello_of(running)
-        assert hello["world"] == str(world)
+        assert hello["world"] == str(WORLD)
         taken = hello["control"].split(":")[1]
-        with process("-m", "aimdlab_simulators", str(world), "--base-port", taken) as second:
+        with process("-m", "aimdlab_simulators", str(WORLD), "--base-port", taken) as second:
             out, said = second.communicate(timeout=LIMIT_S)
             assert second.returncode == 3
             assert out == ""
