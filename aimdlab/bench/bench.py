@@ -130,8 +130,10 @@ class Bench:
                 "serial": connected.identity.serial,
                 "firmware": connected.identity.firmware,
                 "options": connected.equipment.options.model_dump(mode="json"),
+                "calibration": calibration.model_dump(mode="json") if calibration is not None else None,
             }
             for name, connected in self.instruments.items()
+            for calibration in (connected.equipment.entry.calibration,)
         ]
 
     def close(self) -> None:

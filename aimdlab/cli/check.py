@@ -23,9 +23,10 @@ def check(campaign: Path, attach: str, *, as_json: bool) -> int:
     with open_bench(made.campaign, BenchChoice("real", attach), Attention(), operator) as (bench, _):
         equipment = bench.equipment_list()
     if as_json:
-        print_json({"campaign": str(campaign), "steps": len(made.steps), "equipment": equipment})
+        steps = {"steps": len(made.steps), "steps_to_do": len(made.steps_to_do)}
+        print_json({"campaign": str(campaign), **steps, "equipment": equipment})
         return 0
-    console.print(f"configuration: {len(made.steps)} steps can be done", soft_wrap=True)
+    console.print(f"configuration: {len(made.steps_to_do)} steps can be done", soft_wrap=True)
     for entry in equipment:
         who = f"{entry['manufacturer']} {entry['model']} {entry['serial']} {entry['firmware']}".strip()
         where = f" at {entry['resource']}" if entry["resource"] else " (not connected to the PC)"

@@ -81,6 +81,25 @@ class Campaign:
         sources = [self.campaign.source, self.bench.source, self.device.source, *(test.source for test in self.tests)]
         return {_relative(source.path, start): source.text for source in sources}
 
+    def pictures(self) -> dict[str, Path]:
+        """Every photograph and drawing that bench and device file name, by its path relative to the campaign's folder.
+
+        Raises:
+            ConfigurationError: one of them is not there.
+        """
+        start = self.campaign.source.path.parent
+        description = self.device.file.description
+        found: dict[str, Path] = {}
+        for source, key, names in (
+            (self.bench.source, ("photographs",), self.bench.file.photographs),
+            (self.device.source, ("description", "photographs"), description.photographs),
+            (self.device.source, ("description", "drawings"), description.drawings),
+        ):
+            for place, name in enumerate(names):
+                path = resolve(source, (*key, place), name)
+                found[_relative(path, start)] = path
+        return found
+
 
 def load_campaign(path: Path) -> Campaign:
     """Read a campaign and all that it names; ConfigurationError names the file, line and key that is wrong."""
@@ -88,9 +107,6 @@ def load_campaign(path: Path) -> Campaign:
     campaign = Loaded(validate(source, CampaignFile), source)
     bench = _load_named(source, ("bench",), campaign.file.bench, BenchFile)
     device = _load_named(source, ("device",), campaign.file.device, DeviceFile)
-    _find_pictures(bench.source, ("photographs",), bench.file.photographs)
-    _find_pictures(device.source, ("description", "photographs"), device.file.description.photographs)
-    _find_pictures(device.source, ("description", "drawings"), device.file.description.drawings)
     return Campaign(
         campaign=campaign,
         bench=bench,
@@ -119,11 +135,6 @@ def resolve(source: YamlSource, key: KeyPath, named: str) -> Path:
 def _load_named(source: YamlSource, key: KeyPath, named: str, model: type[File]) -> Loaded[File]:
     found = read_yaml(resolve(source, key, named))
     return Loaded(validate(found, model), found)
-
-
-def _find_pictures(source: YamlSource, key: KeyPath, names: list[str]) -> None:
-    for place, name in enumerate(names):
-        resolve(source, (*key, place), name)
 
 
 def _relative(path: Path, start: Path) -> str:

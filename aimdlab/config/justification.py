@@ -5,28 +5,37 @@ Everything may be left out here, so that one look can tell all that is missing; 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
 from aimdlab.config.base import ConfigModel
 
 
-class Applies(ConfigModel):
+class _Questions(ConfigModel):
+    """A block that may be left empty: its questions are then open, each of them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty(cls, data: Any) -> Any:
+        return {} if data is None else data
+
+
+class Applies(_Questions):
     """Does a method apply to the device, and what shows that?"""
 
     applies: StrictBool | None = None
     evidence: str | None = None
 
 
-class Applicability(ConfigModel):
+class Applicability(_Questions):
     """Which of the two methods apply (20.1)."""
 
     injected: Applies = Field(default_factory=Applies)
     radiated: Applies = Field(default_factory=Applies)
 
 
-class Conservative(ConfigModel):
+class Conservative(_Questions):
     """Network and level make a conservative test (20.2.4, note).
 
     Attributes:
@@ -38,14 +47,14 @@ class Conservative(ConfigModel):
     evidence: str | None = None
 
 
-class StaticField(ConfigModel):
+class StaticField(_Questions):
     """Was the static field on during the test, and why is that right (clause 7)?"""
 
     applied: StrictBool | None = None
     evidence: str | None = None
 
 
-class Justification(ConfigModel):
+class Justification(_Questions):
     """All reasons of a campaign.
 
     Attributes:

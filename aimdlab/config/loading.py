@@ -29,7 +29,7 @@ def validate_part(source: YamlSource, key: KeyPath, data: Any, model: type[Model
     """Check ``data``, which stands at ``key`` of ``source``, against ``model``."""
     if not isinstance(data, dict):
         where = f", key {_dotted(key)}" if key else ""
-        raise ConfigurationError(f"{source.path}{where}: expected keys and values, found a {_kind(data)}.")
+        raise ConfigurationError(f"{source.path}{where}: expected keys and values, found {_kind(data)}.")
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -59,6 +59,8 @@ def _describe(source: YamlSource, above: KeyPath, data: Any, found: dict[str, An
     elif kind == "union_tag_not_found":
         key = (*key, _unquoted(found["ctx"]["discriminator"]))
         what = "this key is missing."
+    elif kind in ("model_type", "dict_type"):
+        what = f"expected keys and values, found {_kind(value)}."
     elif kind == "value_error":
         what = str(found["ctx"]["error"]) + "."
     elif kind in ("literal_error", "enum"):
@@ -124,4 +126,4 @@ def _dotted(key: KeyPath) -> str:
 
 
 def _kind(value: object) -> str:
-    return {"list": "list", "str": "text", "NoneType": "nothing"}.get(type(value).__name__, type(value).__name__)
+    return {"list": "a list", "str": "text", "NoneType": "nothing"}.get(type(value).__name__, repr(value))

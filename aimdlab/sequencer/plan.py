@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -26,7 +27,7 @@ class PlannedTest:
 
     Attributes:
         facts: what the steps were computed from: levels, injection network.
-        reasons: what the campaign says of it in writing: justification, personnel, ambient conditions.
+        reasons: what the campaign says of it in writing: justification, personnel, ambient, pictures.
     """
 
     subject: Subject
@@ -189,6 +190,8 @@ def _reasons(campaign: Campaign) -> dict[str, Any]:
         "personnel": [person.model_dump(mode="json") for person in file.personnel],
         "ambient": None if file.ambient is None else file.ambient.model_dump(mode="json"),
         "site": campaign.bench.file.site.model_dump(mode="json"),
+        # A picture stays outside the session; its hash tells later whether it is still the one that was meant.
+        "pictures": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in campaign.pictures().items()},
     }
 
 

@@ -42,6 +42,17 @@ def test_all_that_is_missing_is_asked_for_at_once(files: Files) -> None:
         assert "Write " in line or "List " in line
 
 
+def test_blocks_left_empty_ask_all_their_questions(files: Files) -> None:
+    without(files, "  applicability:", "  conservative:")
+    without(files, "  conservative:", "  static_field:")
+    files.change(
+        files.campaign,
+        ("justification:                  # what", "justification:\n  applicability:\n  conservative:\n# what"),
+    )
+    lines = refusal(files).splitlines()
+    assert [line.partition("key ")[2].partition(":")[0] for line in lines] == list(KEYS[:6])
+
+
 @pytest.mark.parametrize("empty", ['""', "", '"-"', '"..."', "TBD", '"n/a"', "'42'"])
 def test_an_answer_without_words_is_none(files: Files, empty: str) -> None:
     line = files.change(files.campaign, ("evidence: The device has a conductive lead.", f"evidence: {empty}"))

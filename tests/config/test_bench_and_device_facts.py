@@ -1,5 +1,6 @@
 """Bench and device files say what the report needs; what cannot be so is refused by file, line and key."""
 
+import hashlib
 from datetime import date, timedelta
 
 import pytest
@@ -76,10 +77,11 @@ def test_a_device_file_answers_every_question(files: Files, key: str) -> None:
     assert f"key {key}: this key is missing." in refusal(files)
 
 
-def test_pictures_that_are_there_are_accepted(files: Files) -> None:
+def test_pictures_are_in_the_record_by_their_hash(files: Files) -> None:
     (files.device.parent / "case.pdf").write_bytes(b"%PDF")
     files.change(files.device, ("drawings: []", "drawings: [case.pdf]"))
-    assert files.plan().campaign.device.file.description.drawings == ["case.pdf"]
+    record = files.plan().tests[0].as_record()
+    assert record["pictures"] == {"../devices/case.pdf": hashlib.sha256(b"%PDF").hexdigest()}
 
 
 def test_the_exposure_is_at_least_the_response_time(files: Files) -> None:
