@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.bench_place import AmbientRange, Calibration, Site
 from aimdlab.config.injection_network import InjectionNetwork
+from aimdlab.config.therapy_trigger import TherapyTrigger
 from aimdlab.config.units import FluxDensity, Time, Voltage
 from aimdlab.config.words import Words
 
@@ -117,6 +118,7 @@ class BenchFile(ConfigModel):
     monitors: dict[str, MonitorEntry] = Field(default_factory=dict)
     injection_network: InjectionNetwork | None = None
     exposure_trigger: ExposureTrigger | None = None
+    therapy_trigger: TherapyTrigger | None = None
 
     @field_validator("kind")
     @classmethod

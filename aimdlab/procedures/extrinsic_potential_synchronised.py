@@ -1,0 +1,155 @@
+"""Extrinsic electric potential while therapy is delivered (ISO/TS 10974:2012, 16.2): bursts on the device's pulses.
+
+The oscilloscope waits for the device's pulse at K and passes its trigger on; the generator plays one finite burst at
+every such edge. Each exposed beat is a single acquisition: what is not armed again starts nothing, so that an exposure
+ends by itself whatever becomes of the computer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from aimdlab.bench.bench import Bench
+from aimdlab.bench.roles import Role, TriggeredGenerator, TriggeringOscilloscope, TriggerSource
+from aimdlab.capture import Capture, Reading
+from aimdlab.procedures.extrinsic_potential import connected
+from aimdlab.procedures.extrinsic_potential_plan import BeatSetups, beat_setups, plan_synchronised, read_own
+from aimdlab.procedures.injection.procedure import InjectionProcedure
+from aimdlab.procedures.protocol import Exposure, Step, Subject, TestPlan, Verification
+from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR, VERIFY
+from aimdlab.scoring.features import PULSE_FEATURES
+from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
+from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.parameters import KIND_SEQUENCE, GradientInjectedScoring, Scalar
+from aimdlab.scoring.results import Criterion, Score
+from aimdlab.scoring.synchronised import (
+    SYNCHRONISED_FEATURES,
+    SynchronisedScoring,
+    burst_from_flat,
+    score_synchronised,
+)
+from aimdlab.scoring.synchronised_leak import measure_leak
+
+# The burst begins one sample of the generator after its trigger: a small part of any sample of an exposed beat.
+_GENERATOR_RATE_HZ = 500e3
+_LONGEST_PAUSES = 2.0
+"""So many of the longest intervals that are allowed a pulse is waited for."""
+_LOOKS_PER_INTERVAL = 20
+
+
+class SynchronisedPotential(InjectionProcedure):
+    """What becomes of the output pulse that a burst coincides with, and of the next beat?"""
+
+    CLAUSE = "16"
+    FEATURES: ClassVar[Mapping[str, str]] = SYNCHRONISED_FEATURES
+
+    @classmethod
+    def plan(cls, subject: Subject) -> TestPlan:
+        """The baseline, every combination at every offset with levels rising innermost, and the check afterwards."""
+        own = read_own(subject)
+        return connected(plan_synchronised(subject, own, super().plan(own.plain)), subject)
+
+    def __init__(self, bench: Bench, subject: Subject) -> None:
+        self._own = read_own(subject)
+        super().__init__(bench, self._own.plain)
+        self._triggered, _ = bench.play(Role.SIGNAL_GENERATOR, TriggeredGenerator)
+
+    def prepare(self, step: Step) -> None:
+        """One burst per trigger loaded at its level, amplifier enabled, output on."""
+        if step.kind != KIND_SEQUENCE:
+            super().prepare(step)
+            return
+        self._step = step
+        burst = burst_from_flat(step.parameters)
+        base_hz = burst.base_rate_hz()
+        rate_hz = float(base_hz * math.ceil(_GENERATOR_RATE_HZ / base_hz))
+        peak_v = float(step.parameters["ivamp_v"] or 0.0) / self._amplifier.rating().gain
+        self._generator.load(self._channel, burst.sequenced(rate_hz, burst.period_s), peak_v)
+        self._amplifier.set_enabled(True)
+        self._generator.set_output(self._channel, True)
+
+    def verify(self) -> Verification:
+        """One burst at any moment, recorded fast on both monitors: level, and its share at the device monitor."""
+        step = self._step
+        if step is None or step.kind != KIND_SEQUENCE:
+            return super().verify()
+        setups, burst = self._setups(step), burst_from_flat(step.parameters)
+        complete = self._acquire(setups.verify, lambda: self._generator.trigger(self._channel))
+        # A generator that still plays ignores triggers.
+        self._bench.clock.sleep(burst.period_s)
+        if not complete:
+            return Verification((), False, "the oscilloscope saw no edge at test point D")
+        injection, device = self._fetch(INJECTION_MONITOR, VERIFY), self._fetch(DEVICE_MONITOR, VERIFY)
+        known = GradientInjectedScoring.from_flat(step.scoring)
+        expected = ExpectedInjection(known.expected_ivamp_v, burst)
+        tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
+        proven, reason = prove_level(measure_level(injection, expected), expected, tolerance)
+        if proven:
+            reason = measure_leak(device, injection, known).problem
+        return Verification((injection, device), not reason, reason)
+
+    def expose(self) -> Exposure:
+        """Beat by beat: armed, triggered by the device's pulse, recorded to the next one."""
+        step = self._step
+        if step is None or step.kind != KIND_SEQUENCE:
+            return super().expose()
+        setups, wanted = self._setups(step), SynchronisedScoring.from_flat(step.scoring)
+        scope = self._scope
+        if not isinstance(scope, TriggeringOscilloscope):
+            raise TypeError("planned for an oscilloscope that passes its triggers on")
+        scope.configure(setups.beat)
+        scope.send_triggers()
+        self._triggered.set_trigger(self._channel, TriggerSource.EXTERNAL, wanted.offset_s)
+        captures: list[Capture] = []
+        for exposed in range(wanted.beats):
+            if not self._beat(setups):
+                scope.stop()
+                return Exposure(tuple(captures), (), exposed / self._device.therapy.rate)
+            captures += [self._fetch(name, EXPOSURE) for name in (INJECTION_MONITOR, DEVICE_MONITOR)]
+        return Exposure(tuple(captures), (), wanted.beats / self._device.therapy.rate)
+
+    def finish(self) -> None:
+        """Output off before anything else, so that no further pulse starts a burst."""
+        self._scope.stop()
+        super().finish()
+
+    @classmethod
+    def features(
+        cls,
+        captures: Sequence[Capture],
+        parameters: Mapping[str, Scalar],
+        scoring: Mapping[str, Scalar],
+        criteria: Sequence[Criterion],
+        readings: Sequence[Reading] = (),
+    ) -> Score:
+        """See :func:`aimdlab.scoring.synchronised.score_synchronised`; without signal as 20.2."""
+        if scoring.get("kind") == KIND_SEQUENCE:
+            return score_synchronised(captures, parameters, scoring, criteria)
+        on_pulses = [limit for limit in criteria if limit.feature in PULSE_FEATURES]
+        return super().features(captures, parameters, scoring, on_pulses, readings)
+
+    def _setups(self, step: Step) -> BeatSetups:
+        parameters = step.parameters
+        return beat_setups(
+            self._parts,
+            self._settings,
+            self._device,
+            float(parameters["ivamp_v"] or 0.0),
+            burst_from_flat(parameters),
+            float(parameters["offset_s"] or 0.0),
+            self._own.beat_rate_hz,
+        )
+
+    def _beat(self, setups: BeatSetups) -> bool:
+        """One acquisition that the device's pulse triggers; False if none came."""
+        beat, clock = setups.beat, self._bench.clock
+        self._scope.arm()
+        clock.sleep(beat.pre_trigger_s + beat.span_s)
+        deadline_s = clock.now_s() + _LONGEST_PAUSES * max(beat.span_s, 1 / self._device.therapy.rate)
+        while not self._scope.is_complete():
+            if clock.now_s() >= deadline_s:
+                return False
+            clock.sleep(1 / (_LOOKS_PER_INTERVAL * self._device.therapy.rate))
+        return True
