@@ -123,6 +123,7 @@ def _last(attempts: list[Attempt]) -> tuple[Outcome, ...]:
 def _step_json(step: dict[str, Any], verdict: Verdict, attempts: list[Attempt]) -> dict[str, Any]:
     return {
         "step_id": step["step_id"],
+        "kind": step["kind"],
         "title": step["title"],
         "parameters": step["parameters"],
         "verdict": verdict.value,

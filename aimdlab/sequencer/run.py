@@ -51,6 +51,11 @@ class _Doing:
     test: TestFile
     tried: dict[str, list[Tried]] = field(default_factory=dict)
 
+    def is_suspect(self, step: Step) -> bool:
+        """Was the device exposed in ``step`` and not seen to work as it should?"""
+        deciding = deciding_attempt(self.tried[step.id])
+        return deciding is not None and deciding.stands and deciding.verdict is not Verdict.PASS
+
 
 class Run:
     """One run of a plan.
@@ -138,7 +143,7 @@ class Run:
         doing = _Doing(
             test.procedure(self._bench, test.subject), [limit.criterion() for limit in device.criteria], file
         )
-        check = next((step for step in test.steps if step.kind == "check"), None)
+        check = next(step for step in test.steps if step.kind == "check")
         for step in test.steps:
             self._attention.pause_if_asked(self._bench.make_safe)
             if step.omitted:
@@ -155,16 +160,15 @@ class Run:
                     f"{step.title} of {file.name!r} is {verdict} ({reason}). Nothing was exposed. Check device, "
                     "programming, monitor and instruments, then start again."
                 )
-            if verdict is Verdict.FAIL and step.kind == "sequence" and file.on_fail is not OnFail.CONTINUE:
-                if file.on_fail is OnFail.STOP:
-                    return f"step {step.id} is FAIL and the test says on_fail: stop."
-                if check is not None:
-                    verdicts[check.id] = self._do_step(doing, check)
-                    if verdicts[check.id] is not Verdict.PASS:
-                        return (
-                            f"after step {step.id} (FAIL) the check is {verdicts[check.id]} ({self._last_reason}): the "
-                            "device may be damaged, or does not come back to its programming. Interrogate it."
-                        )
+            if step.kind == "sequence" and verdict is Verdict.FAIL and file.on_fail is OnFail.STOP:
+                return f"step {step.id} is FAIL and the test says on_fail: stop."
+            if step.kind == "sequence" and file.on_fail is OnFail.CHECK and doing.is_suspect(step):
+                verdicts[check.id] = self._do_step(doing, check)
+                if verdicts[check.id] is not Verdict.PASS:
+                    return (
+                        f"after step {step.id} ({verdict}) the check is {verdicts[check.id]} ({self._last_reason}): the "
+                        "device may be damaged, or does not come back to its programming. Interrogate it."
+                    )
             if step.kind == "sequence" and device.recovery:
                 self._bench.clock.sleep(device.recovery)
         return ""

@@ -15,17 +15,22 @@ from aimdlab.config.campaign import load_campaign
 from aimdlab.procedures.gradient_injected import GradientInjected
 from aimdlab.session.reader import open_session
 from command_line import COMMAND, Lab
+from patience import LIMIT_S
 
 
-def verdicts(result: dict[str, Any]) -> list[str]:
-    return [step["verdict"] for step in result["steps"]]
+def steps(result: dict[str, Any], kind: str = "sequence") -> list[dict[str, Any]]:
+    return [step for step in result["steps"] if step["kind"] == kind]
+
+
+def verdicts(result: dict[str, Any], kind: str = "sequence") -> list[str]:
+    return [step["verdict"] for step in steps(result, kind)]
 
 
 def test_the_demo_ends_with_all_pass_and_a_sealed_session(lab: Lab) -> None:
     done = lab.cli("demo", "--out", "first")
     assert done.returncode == 0, done.stderr
     sealed = lab.folder / "first" / "session.h5"
-    assert "verdicts: 11 PASS" in done.stdout
+    assert "verdicts: 14 PASS" in done.stdout
     assert "sealed session: first" in done.stdout
     assert "exposure time / wall time" in done.stdout
     assert [path.name for path in (lab.folder / "first").iterdir()] == [sealed.name]
@@ -43,7 +48,9 @@ def test_every_number_of_the_table_comes_out_of_the_file_again(lab: Lab) -> None
         criteria = [limit.criterion() for limit in load_campaign(lab.campaign).device.file.criteria]
         attempts = list(session.attempts())
         for attempt, step in zip(attempts, result["steps"], strict=True):
-            again = GradientInjected.features(attempt.captures, attempt.parameters, attempt.scoring, criteria)
+            again = GradientInjected.features(
+                attempt.captures, attempt.parameters, attempt.scoring, criteria, attempt.readings
+            )
             assert again.verdict == attempt.score.verdict == step["verdict"]
             assert [(f.name, f.unit, _bits(f.value), _bits(f.u)) for f in again.features] == [
                 (f.name, f.unit, _bits(f.value), _bits(f.u)) for f in attempt.score.features
@@ -71,18 +78,18 @@ def _check_by_hand(path: Path, result: dict[str, Any]) -> None:
                 for row, step in enumerate(group["step"][()]):
                     volts = group["codes"][row] * group["scale"][row] + group["offset"][row]
                     rows[int(step)] = np.stack([group["t0_s"][row] + group["dt_s"][row] * np.arange(volts.size), volts])
-    assert sorted(rows) == [0, 1, 2]
+    assert sorted(rows) == [1, 2, 3, 4]  # the first and the last step are a person's
     # The baseline has no injected signal: a bare threshold finds its pulses.
-    t_s, volts = rows[0]
+    t_s, volts = rows[1]
     high = volts > 1.75
     rises = t_s[1:][high[1:] & ~high[:-1]]
-    features = result["steps"][0]["attempts"][-1]["features"]
+    features = result["steps"][1]["attempts"][-1]["features"]
     assert features["pulse_count"]["value"] == rises[(rises >= 0) & (rises < 15)].size >= 14
     assert features["pulse_interval_max"]["value"] == pytest.approx(np.diff(rises).max(), abs=2e-4)
     assert features["pulse_interval_min"]["value"] == pytest.approx(np.diff(rises).min(), abs=2e-4)
     assert features["pulse_amplitude_max"]["value"] == pytest.approx(volts[high].mean(), abs=0.1)
     # Under injection the pulses are still there, in step with the baseline's rate.
-    assert result["steps"][2]["attempts"][-1]["features"]["pulse_count"]["value"] >= 14
+    assert result["steps"][3]["attempts"][-1]["features"]["pulse_count"]["value"] >= 14
 
 
 def test_the_corners_of_table_2_run(lab: Lab) -> None:
@@ -95,7 +102,7 @@ def test_the_corners_of_table_2_run(lab: Lab) -> None:
     ):
         lab.change(lab.test, old, new)
     status, result = lab.run()
-    assert verdicts(result) == ["PASS"] * 33, [step["attempts"][-1]["reason"] for step in result["steps"]]
+    assert verdicts(result) == ["PASS"] * 32, [step["attempts"][-1]["reason"] for step in steps(result)]
     assert status == 0
     assert all(len(step["attempts"]) == 1 for step in result["steps"])
 
@@ -105,9 +112,10 @@ def test_a_susceptible_device_fails_exactly_above_its_threshold(lab: Lab) -> Non
     status, result = lab.run()
     assert status == 1
     # The world file says 3 V at the port; the port sees half of the level (bench file).
-    expected = ["PASS" if step["parameters"]["ivamp_v"] / 2 < 3 else "FAIL" for step in result["steps"]]
+    expected = ["PASS" if step["parameters"]["ivamp_v"] / 2 < 3 else "FAIL" for step in steps(result)]
     assert expected.count("FAIL") == 4
     assert verdicts(result) == expected
+    assert verdicts(result, "check") == ["PASS"], "it paces again without the signal"
     assert all(len(step["attempts"]) == 1 for step in result["steps"]), "a FAIL stands"
 
 
@@ -126,9 +134,9 @@ def test_a_bench_or_device_that_is_not_in_order_ends_at_the_baseline(
     lab.change(lab.world, old, new)
     status, result = lab.run()
     assert status == 1
-    assert set(verdicts(result)[:1]) <= allowed
-    assert set(verdicts(result)[1:]) == {"NOT_RUN"}
-    assert reason in result["steps"][0]["attempts"][-1]["reason"]
+    assert set(verdicts(result, "baseline")) <= allowed
+    assert set(verdicts(result) + verdicts(result, "check")) == {"NOT_RUN"}
+    assert reason in steps(result, "baseline")[0]["attempts"][-1]["reason"]
     assert "baseline" in result["ended_early"]
     assert reason in result["ended_early"]
 
@@ -149,7 +157,7 @@ def test_a_level_that_is_not_proven_is_invalid_and_the_device_is_not_exposed(
     lab.change(lab.world, old, new)
     status, result = lab.run()
     assert status == 1
-    last = result["steps"][-1]
+    last = steps(result)[-1]
     assert last["verdict"] == "INVALID"
     assert len(last["attempts"]) == 3, "INVALID is tried again, twice"
     assert all(reason in attempt["reason"] for attempt in last["attempts"])
@@ -164,8 +172,9 @@ def test_a_monitor_cable_that_is_pulled_after_the_baseline_never_gives_a_pass(la
     lab.change(lab.world, 'series_resistance: "500 ohm"', 'series_resistance: "50 kohm"')
     status, result = lab.run()
     assert status == 1
-    assert verdicts(result) == ["PASS", "INVALID", "INVALID"]
-    assert "check its cable" in result["steps"][-1]["attempts"][-1]["reason"]
+    assert verdicts(result, "baseline") == ["PASS"]
+    assert verdicts(result) == ["INVALID", "INVALID"]
+    assert "check its cable" in steps(result)[-1]["attempts"][-1]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -182,9 +191,10 @@ def test_a_device_that_is_not_programmed_as_its_file_says_ends_at_the_baseline(
     lab.change(lab.device, old, new)
     status, result = lab.run()
     assert status == 1
-    assert verdicts(result)[0] in ("FAIL", "INVALID")
-    assert set(verdicts(result)[1:]) == {"NOT_RUN"}
-    assert feature in result["steps"][0]["attempts"][-1]["reason"] or verdicts(result)[0] == "INVALID"
+    (verdict,) = verdicts(result, "baseline")
+    assert verdict in ("FAIL", "INVALID")
+    assert set(verdicts(result)) == {"NOT_RUN"}
+    assert feature in steps(result, "baseline")[0]["attempts"][-1]["reason"] or verdict == "INVALID"
 
 
 def test_a_partial_test_says_so_wherever_its_verdicts_are(lab: Lab) -> None:
@@ -209,7 +219,7 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(lab: Lab) -> None:
         assert run.stderr is not None
         run.stderr.close()
         run.stdout.close()
-        run.wait(timeout=60)
+        run.wait(timeout=LIMIT_S)
     assert lab.session.with_suffix(".h5").is_file()
 
 
@@ -218,8 +228,46 @@ def test_on_fail_stop_leaves_the_rest_not_run(lab: Lab) -> None:
     lab.change(lab.test, "on_fail: continue", "on_fail: stop")
     status, result = lab.run()
     assert status == 1
-    assert verdicts(result) == ["PASS"] * 4 + ["FAIL"] + ["NOT_RUN"] * 6
+    assert verdicts(result) == ["PASS"] * 3 + ["FAIL"] + ["NOT_RUN"] * 6
     assert "on_fail: stop" in result["ended_early"]
+
+
+def test_on_fail_check_goes_on_while_the_device_comes_back(lab: Lab) -> None:
+    lab.change(lab.bench, "robust_pacemaker", "susceptible_pacemaker")
+    lab.change(lab.test, "on_fail: continue", "on_fail: check")
+    status, result = lab.run()
+    assert status == 1
+    assert verdicts(result).count("FAIL") == 4
+    assert verdicts(result, "check") == ["PASS"]
+    assert len(steps(result, "check")[0]["attempts"]) == 5, "after each FAIL, and at the end"
+    assert not result["ended_early"]
+
+
+def test_on_fail_check_stops_when_the_device_does_not_come_back(lab: Lab) -> None:
+    lab.change(lab.bench, "robust_pacemaker", "resetting_pacemaker")
+    lab.change(lab.test, "on_fail: continue", "on_fail: check")
+    status, result = lab.run()
+    assert status == 1
+    assert verdicts(result, "check") == ["FAIL"]
+    assert "does not come back" in result["ended_early"]
+    # Reset above 12 V at C: after the first step at 15 V nothing more is exposed.
+    assert [step["verdict"] for step in steps(result)[5:]] == ["NOT_RUN"] * 5
+    assert verdicts(result)[4] not in ("PASS", "NOT_RUN")
+
+
+def test_a_reset_within_the_limits_is_found_by_settings_or_check(lab: Lab) -> None:
+    # Every exposure may pass: the parameters after the reset are within the manufacturer's limits.
+    world = lab.folder / "configs/worlds/resetting_pacemaker.yaml"
+    lab.change(lab.bench, "robust_pacemaker", "resetting_pacemaker")
+    lab.change(world, 'altered_pulses: {level: "3 V"', 'altered_pulses: {level: "300 V"')
+    lab.change(
+        world,
+        'pause: "2 s", rate: "65 1/min", amplitude: "5 V", pulse_width: "0.6 ms"}',
+        'pause: "0.95 s", rate: "62 1/min", amplitude: "3.8 V", pulse_width: "0.5 ms"}',
+    )
+    status, result = lab.run()
+    assert status == 1
+    assert verdicts(result, "person") == ["PASS", "FAIL"]
 
 
 def test_a_virtual_run_repeats_to_the_bit(lab: Lab) -> None:
@@ -237,9 +285,9 @@ def test_the_real_clock_runs_the_same_campaign(lab: Lab) -> None:
     lab.change(lab.test, 't_dwell: ["0.5 ms", "5 ms"]', 't_dwell: ["5 ms"]')
     done = lab.cli("run", lab.campaign, "--session", lab.session, "--clock", "real")
     assert done.returncode == 0, done.stderr
-    assert "2 PASS" in done.stdout
+    assert "verdicts: 5 PASS" in done.stdout
     ratio = float(done.stdout.split("exposure time / wall time ")[1].split(",")[0])
-    assert 0.5 < ratio <= 1.0
+    assert 0.0 < ratio <= 1.0
     assert "real clock" in done.stdout
 
 
@@ -250,7 +298,9 @@ def test_the_sealed_file_holds_the_whole_record(lab: Lab) -> None:
         header = session.header
         assert header.operator == "A. Technician"
         assert header.bench_clock == "virtual"
-        assert [step["step_id"] for step in header.plan] == ["1/baseline", "1/0001", "1/0002"]
+        assert [step["step_id"] for step in header.plan] == [
+            "1/settings", "1/baseline", "1/0001", "1/0002", "1/check", "1/settings-after"
+        ]  # fmt: skip
         assert {entry["name"] for entry in header.equipment} == {"generator", "oscilloscope", "amplifier"}
         assert all(
             (lab.campaign.parent / name).read_text(encoding="utf-8") == text
@@ -284,8 +334,8 @@ def test_json_is_alone_on_standard_output(lab: Lab) -> None:
     lab.fewer_steps()
     status, result = lab.run()
     assert status == result["exit_status"] == 0
-    assert result["verdicts"] == {"PASS": 3}
-    assert not any(math.isnan(f["value"]) for f in result["steps"][1]["attempts"][0]["features"].values() if f["value"])
+    assert result["verdicts"] == {"PASS": 6}
+    assert not any(math.isnan(f["value"]) for f in result["steps"][2]["attempts"][0]["features"].values() if f["value"])
     broken = lab.cli("run", "none.yaml", "--session", "s", "--json")
     assert broken.returncode == 2
     assert json.loads(broken.stdout)["error"]["exit_status"] == 2

@@ -19,8 +19,10 @@ from aimdlab.procedures.protocol import Subject
 from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
 from aimdlab.signals.injected import InjectedSignal
 
-# Room above the expected peak of each oscilloscope input: an altered pulse or an overshoot is seen, not clipped.
+# Room above the expected peak of each oscilloscope input, and for pulses that are not as programmed: these are what a
+# test looks for, and shall be measured, not clipped.
 _HEADROOM = 1.25
+_ALTERED_PULSE = 2.0
 # The injection monitor shows at least this part of a device pulse: so much may come back through the network.
 _LEAST_SHOWN = 0.1
 _VERIFIED_CYCLES = 2
@@ -127,7 +129,8 @@ def acquisitions_of(
         parts.injection.channel, _HEADROOM * (at_d or 0.1 * pulse.amplitude_v) / parts.injection.factor
     )
     device = ScopeChannel(
-        parts.device.channel, _HEADROOM * (pulse.amplitude_v + ivamp * path.port_factor) / parts.device.factor
+        parts.device.channel,
+        (_ALTERED_PULSE * pulse.amplitude_v + _HEADROOM * ivamp * path.port_factor) / parts.device.factor,
     )
     source, level_v = _trigger(parts, at_d)
     # A little more than the exposure and the margin, as the clocks of generator and oscilloscope may differ.
@@ -136,7 +139,7 @@ def acquisitions_of(
         span_s=1.001 * exposed_s + margin_s,
         pre_trigger_s=margin_s,
         sample_rate_hz=settings.exposure_rate,
-        trigger_channel=None if signal is None else source,
+        trigger_source=None if signal is None else source,
         trigger_level_v=level_v,
     )
     if signal is None:
@@ -148,7 +151,7 @@ def acquisitions_of(
         span_s=1.1 * looked_at_s,
         pre_trigger_s=0.1 * looked_at_s,
         sample_rate_hz=settings.verify_rate,
-        trigger_channel=source,
+        trigger_source=source,
         trigger_level_v=level_v,
     )
     return Acquisitions(verify, exposure)
