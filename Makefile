@@ -12,16 +12,26 @@ BIN = $(VENV)/bin
 PEERS_BIN = $(PEERS_VENV)/bin
 endif
 
+# A registry that stumbles is asked again: pip itself does not repeat a download that broke off.
+PIP_RETRIES ?= 10
+PIP_DEFAULT_TIMEOUT ?= 60
+PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+export PIP_RETRIES PIP_DEFAULT_TIMEOUT PIP_DISABLE_PIP_VERSION_CHECK
+INSTALL = -m pip install --quiet --editable
+
 STAMP = $(VENV)/.installed
 PEERS_STAMP = $(PEERS_VENV)/.installed
 
-.PHONY: demo test test-peers check bench soak clean
+.PHONY: demo test test-peers search check bench soak clean
 
 demo: $(STAMP)  ## run the demonstration campaign on the simulated bench
 	$(BIN)/aimdlab demo
 
 test: $(STAMP)  ## every test, with the wheel installed into a clean environment
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" --ignore tests/peers
+
+search: $(STAMP)  ## the tests that generate examples, with other examples each time
+	$(BIN)/python -c "import os, subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], env={**os.environ, 'AIMDLAB_SEARCH': '1'}))" $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" --ignore tests/peers --ignore tests/cli --ignore tests/packaging
 
 test-peers: $(PEERS_STAMP)  ## public third-party clients drive the simulators
 	$(PEERS_BIN)/python -m pytest tests/peers
@@ -38,14 +48,18 @@ bench: $(STAMP)  ## benchmarks: ratios to a floor measured in the same run
 soak: $(STAMP)  ## long runs: real clock, kills
 	$(BIN)/python -m pytest -n 0 -s -m soak tests/soak
 
+# Also what building needs comes in the versions of constraints.txt; newer pip reads the second name.
+$(STAMP) $(PEERS_STAMP): export PIP_CONSTRAINT = constraints.txt
+$(STAMP) $(PEERS_STAMP): export PIP_BUILD_CONSTRAINT = constraints.txt
+
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python $(INSTALL) ".[dev]" || $(BIN)/python $(INSTALL) ".[dev]" || $(BIN)/python $(INSTALL) ".[dev]"
 	$(BIN)/python -c "from pathlib import Path; Path('$(STAMP)').touch()"
 
 $(PEERS_STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(PEERS_VENV)
-	$(PEERS_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,peers]"
+	$(PEERS_BIN)/python $(INSTALL) ".[dev,peers]" || $(PEERS_BIN)/python $(INSTALL) ".[dev,peers]" || $(PEERS_BIN)/python $(INSTALL) ".[dev,peers]"
 	$(PEERS_BIN)/python -c "from pathlib import Path; Path('$(PEERS_STAMP)').touch()"
 
 clean:  ## forget the environments and caches
