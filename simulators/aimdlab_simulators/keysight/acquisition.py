@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from aimdlab_simulators.keysight.scope_record import Record, Trace
 from aimdlab_simulators.keysight.scope_settings import ScopeSettings, Variant
 from aimdlab_simulators.timebase import Timebase
+from aimdlab_simulators.world.edges import first_edge
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.scope_input import Acquisitions, ScopeInput
-from aimdlab_simulators.world.signal import Signal, Silence, first_edge
+from aimdlab_simulators.world.signal import Signal, Silence
 from aimdlab_simulators.world.trigger_wire import TriggerOutput
 
 AUTO_S = 0.1

@@ -6,23 +6,25 @@ import math
 
 import numpy as np
 
-from aimdlab.signals.transfer import HeldSource, Transfer
-from aimdlab_simulators.world.piecewise import Pieces, pieces_of, sampled_pieces
+from aimdlab.signals.transfer import Transfer
+from aimdlab_simulators.world.pieces import Pieces, filtered
 from aimdlab_simulators.world.signal import Signal, Volts
+from aimdlab_simulators.world.stepped import exact_pieces, near_pieces, sampled_pieces
 
-# A step is settled to e^-20 (2e-9) after so many time constants: what was before them cannot be seen any more.
+# After so many time constants what was before has decayed by e^-45 (3e-20).
+_FORGOTTEN = 45.0
+# Of a curve: a step is settled to e^-20 (2e-9) after so many time constants.
 _SETTLED = 20.0
 # Beyond this many time constants between two samples, about one sample per edge would show the pole at all.
 _NEGLIGIBLE = 5.0
 _STEPS_PER_TIME_CONSTANT = 4.0
-# A pole this fast is left out of the pieces: whoever asks for them looks at milliseconds.
-_FAST_S = 10e-6
 
 
 class VoltageAmplifier:
     """A Signal: ``input`` times ``gain`` through a one-pole low pass, clipped at +/- ``clip_v``.
 
-    At sample intervals above five time constants the pole is left out: the output is taken as settled.
+    Exact for held levels, which are clipped before the pole instead of after it. A curve is taken in fine steps; at
+    sample intervals above five time constants its output is taken as settled.
     """
 
     def __init__(self, source: Signal, *, gain: float, bandwidth_hz: float, clip_v: float) -> None:
@@ -31,26 +33,11 @@ class VoltageAmplifier:
         self._clip_v = clip_v
         self._time_constant_s = 1.0 / (2.0 * math.pi * bandwidth_hz)
 
-    @property
-    def source(self) -> Signal:
-        """What it amplifies."""
-        return self._source
-
-    @property
-    def settled_s(self) -> float:
-        """The time after which a step of the input is settled."""
-        return _SETTLED * self._time_constant_s
-
-    def held(self, source: HeldSource) -> HeldSource:
-        """The output for an input of steps alone; one that clips is clipped before the pole instead of after it."""
-        levels = np.clip(self._gain * source.levels, -self._clip_v, self._clip_v)
-        steps = HeldSource(source.starts_s, levels)
-        rate = 1.0 / self._time_constant_s
-        lag = Transfer(np.array([-rate]), np.array([rate]), 0.0)
-        return HeldSource(steps.starts_s, levels, lag.respond(steps, steps.starts_s) - levels, rate)
-
     def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
+        pieces = self.pieces(t0_s, t0_s + (n - 1) * dt_s, near=False)
+        if pieces is not None:
+            return pieces.samples(0.0, dt_s, n)
         if dt_s > _NEGLIGIBLE * self._time_constant_s:
             volts = self._source.samples(t0_s, dt_s, n)
         else:
@@ -64,13 +51,16 @@ class VoltageAmplifier:
         ends = sorted(max(-self._clip_v, min(self._clip_v, volts * self._gain)) for volts in (low, high))
         return ends[0], ends[1]
 
-    def pieces(self, start_s: float, end_s: float) -> Pieces:
-        """The settled output as pieces of constant voltage; of a slow amplifier, samples."""
-        if self._time_constant_s > _FAST_S:
-            return sampled_pieces(self, start_s, end_s)
-        pieces = pieces_of(self._source, start_s, end_s)
-        volts = np.clip(pieces.volts * self._gain, -self._clip_v, self._clip_v)
-        return Pieces(pieces.begins_s, volts, pieces.end_s)
+    def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+        """The output as pieces (see ``stepped.Stepped``)."""
+        memory_s = _FORGOTTEN * self._time_constant_s
+        source = (near_pieces if near else exact_pieces)(self._source, start_s - memory_s, end_s)
+        if source is None or source.rates.size:  # what relaxes cannot be clipped piece by piece
+            return sampled_pieces(self, start_s, end_s) if near else None
+        levels = np.clip(source.levels * self._gain, -self._clip_v, self._clip_v)
+        steps = Pieces.held(source.start_s, source.begins_s, levels, source.length_s)
+        rate = 1.0 / self._time_constant_s
+        return filtered(steps, Transfer(np.array([-rate]), np.array([rate]), 0.0))[0].after(memory_s)
 
     def _filtered(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """The low pass in steps fine against its time constant, run in from before the left edge."""

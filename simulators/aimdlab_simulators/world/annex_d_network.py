@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from aimdlab.signals.tissue_interface import Interface
-from aimdlab.signals.transfer import HeldSource, Reals, Transfer
+from aimdlab.signals.transfer import Transfer
 from aimdlab.standard.annex_d import TABLE_D_1, values
-from aimdlab_simulators.world.amplifier import VoltageAmplifier
 from aimdlab_simulators.world.config import AnnexDNetworkConfig
-from aimdlab_simulators.world.held import held_source
+from aimdlab_simulators.world.pieces import Pieces, bounds_of, filtered
 from aimdlab_simulators.world.signal import Signal, Volts
+from aimdlab_simulators.world.stepped import exact_pieces, near_pieces, sum_of_pieces
 
 # The points of a world file by node of the interface.
 _NODES = {"C": "C", "D": "D", "port": "F", "K": "K"}
@@ -24,7 +24,6 @@ _MOST_STEPS_PER_SAMPLE = 8
 _MOST_RUN_IN = 100_000
 # Up to this length bounds follow the pieces; beyond it the range of the source must do.
 _CLOSE_S = 0.1
-_CLOSE_CUTS = 65
 
 
 def annex_d_interface(config: AnnexDNetworkConfig) -> Interface:
@@ -58,7 +57,7 @@ def annex_d_points(interface: Interface, source: Signal) -> tuple[dict[str, Sign
 class FilteredPoint:
     """A Signal: ``source`` through ``transfer``.
 
-    Exact for held levels and their one-pole amplifier (see ``held_source``); other shapes are taken in fine steps.
+    Exact for whatever gives its pieces: held levels, their amplifier, a device. Other shapes are taken in fine steps.
     """
 
     def __init__(self, source: Signal, transfer: Transfer) -> None:
@@ -70,51 +69,39 @@ class FilteredPoint:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
         if not self._transfer.rates_per_s.size:
             return self._transfer.direct * self._source.samples(t0_s, dt_s, n)
-        source = held_source(self._source, t0_s - self._memory_s, t0_s + (n - 1) * dt_s)
+        source = exact_pieces(self._source, t0_s - self._memory_s, t0_s + (n - 1) * dt_s)
         if source is None:
             return self._in_fine_steps(t0_s, dt_s, n)
-        return self._transfer.respond(source, self._memory_s + np.arange(n, dtype=np.float64) * dt_s)
+        return filtered(source, self._transfer)[0].samples(self._memory_s, dt_s, n)
+
+    def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+        """The voltage as pieces (see ``stepped.Stepped``)."""
+        source = (near_pieces if near else exact_pieces)(self._source, start_s - self._memory_s, end_s)
+        return None if source is None else filtered(source, self._transfer)[0].after(self._memory_s)
 
     def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Lowest and highest volts within the closed interval."""
-        if end_s - start_s <= _CLOSE_S and (close := self._close_bounds(start_s, end_s)) is not None:
-            return close
+        if end_s - start_s <= _CLOSE_S and (close := self.pieces(start_s, end_s, near=False)) is not None:
+            return bounds_of(close)
         low, high = self._source.bounds(start_s - self._memory_s, end_s)
         # Each mode shows a weighted mean of what the source was.
         shares = np.append(self._transfer.weights, self._transfer.direct)
         ends = np.sort(np.outer(shares, [low, high]), axis=1).sum(axis=0)
-        return _widened(float(ends[0]), float(ends[1]))
-
-    def _close_bounds(self, start_s: float, end_s: float) -> tuple[float, float] | None:
-        # The pole of an amplifier only averages over what it would be without it: so much earlier is looked at, too.
-        if isinstance(self._source, VoltageAmplifier):
-            start_s -= self._source.settled_s
-        source = held_source(self._source, start_s - self._memory_s, end_s)
-        if source is None or (source.tails is not None and not isinstance(self._source, VoltageAmplifier)):
-            return None
-        steps = HeldSource(source.starts_s, source.levels)
-        left, right = self._memory_s, self._memory_s + (end_s - start_s)
-        inside = steps.starts_s[(steps.starts_s > left) & (steps.starts_s < right)]
-        cuts = np.sort(np.concatenate([np.linspace(left, right, _CLOSE_CUTS), inside]))
-        # Between two cuts the source is constant and every mode monotone.
-        level = self._transfer.direct * steps.levels[steps.piece_at(cuts)]
-        low, high = level[:-1].copy(), level[:-1].copy()
-        for term in self._transfer.mode_terms(steps, cuts):
-            low += np.minimum(term[:-1], term[1:])
-            high += np.maximum(term[:-1], term[1:])
-        last = self._transfer.respond(steps, cuts[-1:])[0]
-        return _widened(min(float(low.min()), last), max(float(high.max()), last))
+        slack = 1e-9 * float(np.abs(ends).sum())
+        return float(ends[0]) - slack, float(ends[1]) + slack
 
     def _in_fine_steps(self, t0_s: float, dt_s: float, n: int) -> Volts:
         fastest_s = float((-1.0 / self._transfer.rates_per_s).min())
         fine = min(_MOST_STEPS_PER_SAMPLE, max(1, math.ceil(dt_s / fastest_s * _STEPS_PER_TIME_CONSTANT)))
         h_s = dt_s / fine
         run_in = min(_MOST_RUN_IN, math.ceil(self._memory_s / h_s))
-        levels: Reals = self._source.samples(t0_s - run_in * h_s, h_s, run_in + (n - 1) * fine + 1)
+        start_s = t0_s - run_in * h_s
+        levels = self._source.samples(start_s, h_s, run_in + (n - 1) * fine + 1)
         # A step stands for the time around its sample; where nothing changes there is none.
         changed = np.flatnonzero(np.append(True, levels[1:] != levels[:-1]))
-        steps = HeldSource(np.multiply(changed - 0.5, h_s, dtype=np.float64), levels[changed])
-        return self._transfer.respond(steps, (run_in + np.arange(n, dtype=np.float64) * fine) * h_s)
+        begins_s = np.maximum(changed - 0.5, 0.0) * h_s
+        steps = Pieces.held(start_s, begins_s, levels[changed], levels.size * h_s)
+        return filtered(steps, self._transfer)[0].samples(run_in * h_s, dt_s, n)
 
 
 class SumOfPoints:
@@ -125,15 +112,18 @@ class SumOfPoints:
 
     def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
-        return self._parts[0].samples(t0_s, dt_s, n) + self._parts[1].samples(t0_s, dt_s, n)
+        volts = self._parts[0].samples(t0_s, dt_s, n)
+        pieces = exact_pieces(self._parts[1], t0_s, t0_s + (n - 1) * dt_s)
+        if pieces is None:
+            volts += self._parts[1].samples(t0_s, dt_s, n)
+            return volts
+        return pieces.samples(0.0, dt_s, n, onto=volts)
+
+    def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+        """The sum of both (see ``stepped.Stepped``)."""
+        return sum_of_pieces(self._parts, start_s, end_s, near=near)
 
     def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Lowest and highest volts: the sum of both parts' bounds."""
         both = [part.bounds(start_s, end_s) for part in self._parts]
         return sum(low for low, _ in both), sum(high for _, high in both)
-
-
-def _widened(low: float, high: float) -> tuple[float, float]:
-    """By the rounding of sums and what is forgotten."""
-    slack = 1e-9 * (abs(low) + abs(high))
-    return low - slack, high + slack

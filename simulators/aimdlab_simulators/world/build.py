@@ -34,9 +34,9 @@ from aimdlab_simulators.world.instrument import Setting, SimulatorClass
 from aimdlab_simulators.world.network import NetworkPoint, Resistors
 from aimdlab_simulators.world.pacemaker import Pacemaker
 from aimdlab_simulators.world.past import Past
-from aimdlab_simulators.world.piecewise import Share
 from aimdlab_simulators.world.scope_input import Acquisitions, InputErrors, ScopeInput
 from aimdlab_simulators.world.signal import Signal
+from aimdlab_simulators.world.stepped import Share
 from aimdlab_simulators.world.trigger_wire import TriggerInput, TriggerOutput
 from aimdlab_simulators.world.world import World
 

@@ -1,49 +1,94 @@
-"""When a voltage was beyond a threshold: intervals in order of time."""
+"""When a voltage was beyond a threshold, found no further than somebody asks."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+
+from aimdlab_simulators.world.crossings import beyond, candidates
+from aimdlab_simulators.world.pieces import Pieces
+
+_AT_ONCE = 8  # candidates that are looked into together; twice as many each time nothing was found
 
 
 class Exceedances:
-    """Intervals [begin, end) that neither touch nor overlap; the newest window can be written again."""
+    """When ``abs`` of a voltage was above a threshold; the voltage comes window after window.
 
-    def __init__(self) -> None:
-        self._begins_s: list[float] = []
-        self._ends_s: list[float] = []
+    Which pieces may be above is known at once; when exactly they are is found for those that somebody asks about.
+    """
 
-    def replace(self, from_s: float, begins_s: NDArray[np.float64], ends_s: NDArray[np.float64]) -> None:
-        """Put these intervals, in order and none before ``from_s``, in place of all that is from there on."""
-        keep = bisect_left(self._begins_s, from_s)
-        del self._begins_s[keep:], self._ends_s[keep:]
-        if keep and self._ends_s[-1] > from_s:
-            self._ends_s[-1] = from_s
-        for begin_s, end_s in zip(begins_s.tolist(), ends_s.tolist(), strict=True):
-            if end_s <= begin_s:
-                continue
-            if self._ends_s and begin_s <= self._ends_s[-1]:
-                self._ends_s[-1] = max(end_s, self._ends_s[-1])
-            else:
-                self._begins_s.append(begin_s)
-                self._ends_s.append(end_s)
+    def __init__(self, threshold_v: float) -> None:
+        self._threshold_v = threshold_v
+        self._windows: list[_Window] = []
+
+    def follow(self, pieces: Pieces) -> None:
+        """Take in a window; the last one may come again, longer."""
+        if self._windows and self._windows[-1].start_s == pieces.start_s:
+            self._windows.pop()
+        self._windows.append(_Window(pieces, self._threshold_v))
 
     def first(self, start_s: float, end_s: float) -> float | None:
         """The first time beyond the threshold in [start_s, end_s), None if there is none."""
-        k = bisect_right(self._ends_s, start_s)
-        if k == len(self._begins_s):
-            return None
-        at_s = max(self._begins_s[k], start_s)
-        return at_s if at_s < end_s else None
+        for from_s, _ in self._intervals(start_s, end_s):
+            return max(from_s, start_s)
+        return None
 
-    def onsets(self, start_s: float, end_s: float) -> list[float]:
-        """The beginnings in [start_s, end_s); an interval that began before counts at ``start_s``."""
-        first, last = bisect_right(self._ends_s, start_s), bisect_left(self._begins_s, end_s)
-        return [max(begin_s, start_s) for begin_s in self._begins_s[first:last]]
+    def onsets(self, start_s: float, end_s: float) -> Iterator[float]:
+        """The beginnings in [start_s, end_s), in order; an interval that began before counts at ``start_s``."""
+        last_s = -np.inf
+        for from_s, until_s in self._intervals(start_s, end_s):
+            if from_s > last_s:
+                yield max(from_s, start_s)
+            last_s = until_s
 
     def forget(self, before_s: float) -> None:
-        """Drop the intervals that ended before."""
-        k = bisect_left(self._ends_s, before_s)
-        del self._begins_s[:k], self._ends_s[:k]
+        """Drop the windows that ended before."""
+        while self._windows and self._windows[0].end_s < before_s:
+            del self._windows[0]
+
+    def _intervals(self, start_s: float, end_s: float) -> Iterator[tuple[float, float]]:
+        """The intervals that reach into [start_s, end_s); those of neighbouring pieces touch."""
+        for window in self._windows:
+            if window.end_s > start_s and window.start_s < end_s:
+                for from_s, until_s in window.intervals(start_s):
+                    if from_s >= end_s:
+                        return
+                    if until_s > start_s:
+                        yield from_s, until_s
+
+
+class _Window:
+    """One window: its candidates, and what was found of them."""
+
+    def __init__(self, pieces: Pieces, threshold_v: float) -> None:
+        self._threshold_v = threshold_v
+        self._which = candidates(pieces, threshold_v)
+        self._pieces: Pieces | None = pieces if self._which.size else None
+        self._ends_s = pieces.ends_s[self._which]
+        self._found: list[list[tuple[float, float]] | None] = [None] * self._which.size
+        self.start_s = pieces.start_s
+        self.end_s = pieces.start_s + pieces.length_s
+
+    def intervals(self, start_s: float) -> Iterator[tuple[float, float]]:
+        """World times from and until, of the candidates that end after ``start_s``."""
+        k = int(np.searchsorted(self._ends_s, start_s - self.start_s, "right"))
+        at_once = _AT_ONCE
+        while k < len(self._found):
+            if (found := self._found[k]) is None:
+                self._look(k, min(k + at_once, len(self._found)))
+                at_once *= 2
+                continue
+            yield from found
+            k += 1
+
+    def _look(self, first: int, last: int) -> None:
+        if self._pieces is None:
+            return
+        which = self._which[first:last]
+        intervals: list[list[tuple[float, float]]] = [[] for _ in which]
+        found = beyond(self._pieces, self._threshold_v, which)
+        at = np.searchsorted(which, found.piece)
+        for k, from_s, until_s in zip(at.tolist(), found.from_s.tolist(), found.until_s.tolist(), strict=True):
+            intervals[k].append((self.start_s + from_s, self.start_s + until_s))
+        self._found[first:last] = intervals

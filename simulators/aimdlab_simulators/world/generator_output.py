@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimdlab_simulators.world.past import Past
-from aimdlab_simulators.world.piecewise import Pieces, cut, join, waveform_steps
+from aimdlab_simulators.world.pieces import Pieces, joined
 from aimdlab_simulators.world.signal import Volts
+from aimdlab_simulators.world.steps import held_steps, near_steps
 from aimdlab_simulators.world.waveforms import Constant, Waveform
 
 
@@ -98,22 +99,18 @@ class GeneratorOutput:
                 low, high = min(low, part[0]), max(high, part[1])
         return low, high
 
-    def pieces(self, start_s: float, end_s: float) -> Pieces:
-        """The output as pieces of constant voltage."""
-        parts = []
-        with self._past.lock:
-            for k in range(self._index_at(start_s), len(self._programs)):
-                program = self._programs[k]
-                last_s = self._programs[k + 1].start_s if k + 1 < len(self._programs) else math.inf
-                left_s, right_s = max(start_s, program.start_s), min(end_s, last_s)
-                if left_s >= end_s:
-                    break
-                if right_s > left_s:
-                    taus, volts = waveform_steps(
-                        program.waveform, left_s - program.anchor_s, right_s - program.anchor_s
-                    )
-                    parts.append(cut(taus + program.anchor_s, volts, left_s, right_s))
-        return join(parts)
+    def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+        """The output as pieces (see ``stepped.Stepped``)."""
+        programs, parts = self.programs(start_s, end_s), []
+        for k, program in enumerate(programs):
+            left_s = max(start_s, program.start_s)
+            right_s = programs[k + 1].start_s if k + 1 < len(programs) else end_s
+            find = near_steps if near else held_steps
+            steps = find(program.waveform, left_s - program.anchor_s, right_s - program.anchor_s)
+            if steps is None:
+                return None
+            parts.append(Pieces.held(left_s, *steps, right_s - left_s))
+        return joined(parts)
 
     def _index_at(self, t_s: float) -> int:
         return bisect_right(self._programs, t_s, key=lambda program: program.start_s) - 1

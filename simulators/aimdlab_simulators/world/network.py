@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimdlab_simulators.world.pieces import Pieces
 from aimdlab_simulators.world.signal import Signal, Silence, Volts
+from aimdlab_simulators.world.stepped import Share, sum_of_pieces
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ class NetworkPoint:
         if not isinstance(self._device, Silence):
             volts += self._device_ratio * self._device.samples(t0_s, dt_s, n)
         return volts
+
+    def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+        """The sum of both (see ``stepped.Stepped``)."""
+        parts = [Share(self._injected, self._injected_ratio)]
+        if not isinstance(self._device, Silence):
+            parts.append(Share(self._device, self._device_ratio))
+        return sum_of_pieces(parts, start_s, end_s, near=near)
 
     def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Lowest and highest volts: the sum of both parts' bounds."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-
-import numpy as np
 
 from aimdlab_simulators.world.pacemaker_clamp import Clamp
 from aimdlab_simulators.world.pacemaker_sensing import Detector
-from aimdlab_simulators.world.piecewise import Pieces, pieces_of
+from aimdlab_simulators.world.pieces import Pieces
 from aimdlab_simulators.world.signal import Signal
+from aimdlab_simulators.world.stepped import near_pieces
 
 # A power of two, so that the windows meet exactly.
 WINDOW_S = 2.0
@@ -36,13 +34,13 @@ class PacemakerPort:
             begin_s, end_s = self._window * WINDOW_S, (self._window + 1) * WINDOW_S
             whole = end_s <= now_s
             self._until_s = min(end_s, now_s)
-            self._follow(pieces_of(self.source, begin_s, self._until_s), whole=whole)
+            self._follow(near_pieces(self.source, begin_s, self._until_s), whole=whole)
             if whole:
-                self._window = math.floor(end_s / WINDOW_S)
+                self._window += 1
 
     def _follow(self, pieces: Pieces, *, whole: bool) -> None:
         if self._clamp is not None:
             self._clamp.follow(pieces, whole=whole)
-            pieces = Pieces(pieces.begins_s, np.asarray(self._clamp.limited(pieces.volts)), pieces.end_s)
+            pieces = self._clamp.limited_pieces(pieces)
         for detector in self._detectors:
             detector.follow(pieces, whole=whole)

@@ -51,7 +51,7 @@ class AlteredPulses:
 
 @dataclass(frozen=True)
 class Reset:
-    """A restart with default parameters, once, for the rest of the world's time.
+    """A restart with default parameters, once, until somebody programs the device anew.
 
     Attributes:
         level_v: absolute injected voltage at the port above which it happens.
@@ -88,7 +88,7 @@ class ClampDiodes:
 
 @dataclass(frozen=True)
 class PacemakerSettings:
-    """How it is programmed, and its faults.
+    """How it is programmed, and its faults; with ``normal``, this is the MR mode.
 
     Attributes:
         mode: VOO (paces whatever comes), VVI (a sensed event restarts the timer) or VVT (it paces at once).
@@ -109,6 +109,7 @@ class PacemakerSettings:
         silent: never paces.
         drop_beats: numbers (from 1) of paced beats that fail to come; the timer goes on.
         amplitude_drift: relative change of the amplitude per hour of world time.
+        normal: how it is programmed outside the scanner (timing, pulses and sensing alone), or None if it has one mode.
     """
 
     mode: str = "VVI"
@@ -129,3 +130,4 @@ class PacemakerSettings:
     silent: bool = False
     drop_beats: frozenset[int] = field(default_factory=frozenset)
     amplitude_drift: float = 0.0
+    normal: PacemakerSettings | None = None

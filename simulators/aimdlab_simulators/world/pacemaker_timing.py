@@ -10,7 +10,7 @@ from aimdlab_simulators.world import noise
 from aimdlab_simulators.world.exceedances import Exceedances
 from aimdlab_simulators.world.pacemaker_settings import PacemakerSettings
 
-_NEVER = Exceedances()
+_NEVER = Exceedances(math.inf)
 
 
 class PacemakerTiming:
@@ -18,13 +18,15 @@ class PacemakerTiming:
 
     A cycle begins with a paced or sensed event: blanking, then noise sampling to the end of refractory, then sensing
     until the next pulse is due. A triggered pulse that the upper rate holds back leaves the device deaf until it comes.
+    Programming takes effect at once: the cycle in hand ends with the new interval, but no sooner than now.
 
     Attributes:
         until_s: world time up to which it lived.
         beats: pulses due so far.
         sensed: events sensed so far.
         noisy_cycles: cycles in which it paced asynchronously so far.
-        reset_at_s: when it was reset, or None.
+        reset_at_s: when it was last reset, or None.
+        defaults: whether it was reset and not programmed since.
     """
 
     def __init__(self, settings: PacemakerSettings, key: int, pace: Callable[[float], None]) -> None:
@@ -36,12 +38,25 @@ class PacemakerTiming:
         self._event_s = 0.0
         self._paced_s = -math.inf
         self._pending_s: float | None = None
+        self._programmed_s = 0.0
         self._noisy = False
         self.until_s = 0.0
         self.beats = 0
         self.sensed = 0
         self.noisy_cycles = 0
         self.reset_at_s: float | None = None
+        self.defaults = False
+
+    @property
+    def event_s(self) -> float:
+        """When the cycle in hand began: nothing of before is asked for any more."""
+        return self._event_s
+
+    def program(self, settings: PacemakerSettings, sensing: Exceedances | None, now_s: float) -> None:
+        """Go on with these settings; it must have lived up to ``now_s``."""
+        self._settings, self._sensing = settings, sensing or _NEVER
+        self._programmed_s, self._pending_s, self._noisy = now_s, None, False
+        self.defaults = False
 
     def listen(self, sensing: Exceedances | None, resetting: Exceedances | None) -> None:
         """Take what is detected from here."""
@@ -51,7 +66,7 @@ class PacemakerTiming:
     @property
     def mode(self) -> str:
         """VOO, VVI or VVT; after a reset VVI."""
-        return self._settings.mode if self.reset_at_s is None else "VVI"
+        return "VVI" if self.defaults else self._settings.mode
 
     @property
     def due_s(self) -> float:
@@ -66,7 +81,7 @@ class PacemakerTiming:
             sampled_s = self._event_s + self._settings.refractory_s
             if self._pending_s is None and self.until_s < sampled_s:
                 stop_s = min(stop_s, sampled_s)
-            reset_s = self._resetting.first(self.until_s, stop_s) if self.reset_at_s is None else None
+            reset_s = self._resetting.first(self.until_s, stop_s) if not self.defaults else None
             listen_s = stop_s if reset_s is None else reset_s
             sensed_s = self._first_sensed(max(sampled_s, self.until_s), listen_s)
             if sensed_s is not None:
@@ -86,14 +101,14 @@ class PacemakerTiming:
         settings = self._settings
         reset, reversion = settings.reset, settings.noise_reversion
         interval_s = settings.interval_s
-        if self.reset_at_s is not None and reset is not None:
+        if self.defaults and reset is not None:
             interval_s = reset.interval_s
         if self._noisy and reversion is not None and reversion.interval_s is not None:
             interval_s = max(reversion.interval_s, settings.refractory_s)
         jitter = settings.jitter
         if jitter:
             jitter *= float(noise.gaussian(self._key, (self.beats + self.sensed, 0), 0, 1, 1)[0])
-        return self._event_s + interval_s * max(0.1, 1.0 + jitter)
+        return max(self._event_s + interval_s * max(0.1, 1.0 + jitter), self._programmed_s)
 
     def _first_sensed(self, start_s: float, end_s: float) -> float | None:
         if self.mode == "VOO" or self._pending_s is not None or self._noisy:
@@ -109,7 +124,7 @@ class PacemakerTiming:
     def _reset(self, at_s: float) -> None:
         reset = self._settings.reset
         if reset is not None:
-            self.reset_at_s = at_s
+            self.reset_at_s, self.defaults = at_s, True
             self._begin_cycle(at_s)
             self._pending_s = at_s + reset.pause_s
 

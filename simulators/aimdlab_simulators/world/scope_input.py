@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from aimdlab_simulators.world import noise
 from aimdlab_simulators.world.signal import Signal, Silence, Volts
 
@@ -80,5 +82,7 @@ class ScopeInput:
         if errors.offset_error_v:
             volts += errors.offset_error_v
         if errors.noise_v:
-            volts += errors.noise_v * noise.gaussian(self._key, counter, first, stride, n)
+            numbers = noise.gaussian(self._key, counter, first, stride, n)
+            numbers *= np.float32(errors.noise_v)
+            volts += numbers
         return volts

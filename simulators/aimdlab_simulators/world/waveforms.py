@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -61,6 +62,12 @@ class SampleTable:
 
     def __len__(self) -> int:
         return int(self.codes.size)
+
+    @cached_property
+    def steps(self) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
+        """Where the code changes, point 0 in any case, and the codes from there on."""
+        points = np.union1d(self.changes, [0])
+        return points, self.codes.take(points)
 
     def bounds(self, first: int, last: int) -> tuple[int, int]:
         """Lowest and highest code of the points ``first`` to ``last``, both counted, without wrapping round."""

@@ -31,9 +31,9 @@ def test_the_step_response_is_that_of_one_pole(dt_s: float) -> None:
     # The step lies a little before a sample, so that rounding of times does not move it by one.
     volts = amplifier(stepped(at_s=1000.0 - 1e-10)).samples(1000.0 - 20 * dt_s, dt_s, 400)
     t_s = np.arange(400) * dt_s - 20 * dt_s
-    expected = np.where(t_s > -dt_s / 2, 4.0 * (1 - np.exp(-(t_s + dt_s / 6) / TAU_S)), 0.0)
-    # A sixth of a step either way: the input is looked at in steps of at most a quarter of the time constant.
-    assert np.abs(volts - expected).max() < 4.0 * min(dt_s, TAU_S / 4) / TAU_S
+    expected = np.where(t_s > -dt_s / 2, 4.0 * (1 - np.exp(-(t_s + 1e-10) / TAU_S)), 0.0)
+    # World times of 1000 s are known to 0.1 ps.
+    assert np.abs(volts - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize("later_s", [0.0, 0.1e-6, 0.3e-6, 1e-6, 3e-6])
@@ -41,14 +41,13 @@ def test_a_window_that_begins_within_an_edge_has_no_artefact(later_s: float) -> 
     whole = amplifier(stepped()).samples(1000.0 - 1e-6, 1e-8, 1000)
     begin = 100 + round(later_s / 1e-8)
     part = amplifier(stepped()).samples(1000.0 - 1e-6 + begin * 1e-8, 1e-8, 500)
-    assert part == pytest.approx(whole[begin : begin + 500], abs=0.3)
-    assert part[5:] == pytest.approx(whole[begin + 5 : begin + 500], abs=0.3)
+    assert part == pytest.approx(whole[begin : begin + 500], abs=1e-4)
     settled = amplifier(stepped()).samples(1000.0 + 1e-3, 1e-8, 10)
     assert settled == pytest.approx(np.full(10, 4.0), rel=1e-8)
 
 
 def test_coarse_samples_are_settled() -> None:
-    volts = amplifier(stepped()).samples(999.5, 0.1, 10)
+    volts = amplifier(stepped()).samples(999.55, 0.1, 10)
     assert volts.tolist() == [0.0] * 5 + [4.0] * 5
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +22,10 @@ from aimdlab_simulators.world import World, load_world
 from aimdlab_simulators.world.amplifier import VoltageAmplifier
 from aimdlab_simulators.world.annex_d_network import FilteredPoint, annex_d_points
 from aimdlab_simulators.world.generator_output import GeneratorOutput
-from aimdlab_simulators.world.held import held_source, tiled
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.signal import Signal
+from aimdlab_simulators.world.stepped import exact_pieces
+from aimdlab_simulators.world.steps import tiled
 from aimdlab_simulators.world.waveforms import Arbitrary, Bursts, Constant, Periodic, SampleTable, Waveform
 
 WORLD = Path(__file__).parents[3] / "configs" / "worlds" / "annex_d_pacemaker.yaml"
@@ -93,7 +93,7 @@ def sine(phase: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("hz", [100.0, 1000.0])
 def test_a_sine_comes_out_as_the_frequency_response_says(hz: float) -> None:
     source = playing(Periodic(sine, (0.25, 0.75), hz, 1.0, 0.0), begin_s=BEGIN_S - 10)
-    assert held_source(source, BEGIN_S, BEGIN_S + 1) is None
+    assert exact_pieces(source, BEGIN_S, BEGIN_S + 1) is None
     response = complex(INTERFACE.injected.response(hz, "K"))
     times_s = np.arange(2000) * 2e-5
     expected = np.imag(response * np.exp(2j * np.pi * hz * (times_s + 10)))
@@ -122,8 +122,9 @@ def test_bounds_hold(
     point = FilteredPoint(source, Transfer(rate, np.array([share for _, share in modes]) * -rate, direct))
     low, high = point.bounds(BEGIN_S + start_s, BEGIN_S + start_s + length_s)
     volts = point.samples(BEGIN_S + start_s, length_s / 999, 1000)
-    assert low - 1e-9 <= volts.min()
-    assert volts.max() <= high + 1e-9
+    # World times of 1000 s are known to 0.1 ps; the fastest mode changes by 12 V in 1 us.
+    assert low - 2e-6 <= volts.min()
+    assert volts.max() <= high + 2e-6
 
 
 def test_bounds_of_a_short_window_are_narrow() -> None:
@@ -167,12 +168,12 @@ def test_pieces_are_what_the_samples_say(start_s: float, length_s: float, kind: 
     output = playing(waveform)
     output.play(BEGIN_S + 0.04, (BEGIN_S + 0.04, Constant(-1.0), BEGIN_S + 0.04))
     # A little longer, so that an edge at the very end is known to be near.
-    held = held_source(output, BEGIN_S + start_s, BEGIN_S + start_s + length_s + 1e-6)
+    held = exact_pieces(output, BEGIN_S + start_s, BEGIN_S + start_s + length_s + 1e-6)
     assert held is not None
     times_s = np.arange(200) * (length_s / 199)
     expected = output.samples(BEGIN_S + start_s, length_s / 199, 200)
-    near = np.abs(times_s[:, None] - held.starts_s).min(axis=1) < 1e-8
-    assert (near | (held.at(times_s) == expected)).all()
+    near = np.abs(times_s[:, None] - held.begins_s).min(axis=1) < 1e-8
+    assert (near | (held.samples(0.0, length_s / 199, 200) == expected)).all()
 
 
 def test_a_waveform_that_knows_its_steps_is_asked() -> None:
@@ -189,18 +190,6 @@ def test_a_waveform_that_knows_its_steps_is_asked() -> None:
 
     point = FilteredPoint(playing(Stairs()), Transfer(np.array([-1e3]), np.array([1e3]), 0.0))
     assert point.samples(BEGIN_S + 2.5, 1.0, 3) == pytest.approx([2.0, 3.0, 4.0])
-
-
-def test_fifteen_seconds_are_cheap() -> None:
-    """The densest exposure: 73,000 edges, 300,000 samples."""
-    source = playing(injected(InjectedSignal(0.2e-3, 0.0, 20, 0.2e-3), 2.5, 10e3))
-    amplifier = VoltageAmplifier(source, gain=4.0, bandwidth_hz=1e6, clip_v=40.0)
-    k = annex_d_points(INTERFACE, amplifier)[0]["K"]
-    k.samples(BEGIN_S, 50e-6, 1000)
-    start_s = time.thread_time()  # what others do meanwhile does not count
-    volts = k.samples(BEGIN_S, 50e-6, 300_000)
-    assert time.thread_time() - start_s < 20.0, "it took 0.1 s when this was written"
-    assert 1.9 < volts.max() < 2.9
 
 
 def load(tmp_path: Path, old: str, new: str) -> World:

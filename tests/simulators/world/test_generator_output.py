@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from aimdlab_simulators.world.edges import first_edge
 from aimdlab_simulators.world.generator_output import GeneratorOutput
 from aimdlab_simulators.world.past import RETENTION_S, Past
-from aimdlab_simulators.world.signal import first_beyond, first_edge
 from aimdlab_simulators.world.waveforms import Constant
 
 
@@ -80,7 +83,35 @@ def test_an_edge_before_the_start_or_after_the_end_does_not_count() -> None:
     assert first_edge(stairs(), 1.0, 1, start_s=0.0, end_s=99.9, dt_s=1e-6) is None
 
 
-def test_the_first_time_beyond_a_threshold() -> None:
-    assert first_beyond(stairs(), 0.75, 0.0, 390.0, 1e-5) == pytest.approx(100.0, abs=2e-5)
-    assert first_beyond(stairs(), 0.75, 200.5, 390.0, 1e-5) == pytest.approx(200.5)
-    assert first_beyond(stairs(), 2.5, 0.0, 390.0, 1e-5) is None
+class Sampled:
+    """A signal that gives no pieces."""
+
+    def __init__(self, inner: GeneratorOutput) -> None:
+        self.samples, self.bounds = inner.samples, inner.bounds
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    levels=st.lists(st.sampled_from([-2.0, -1.0, 0.0, 1.0, 2.0]), min_size=1, max_size=12),
+    level_v=st.sampled_from([-1.5, -0.5, 0.5, 1.5]),
+    slope=st.sampled_from([-1, 0, 1]),
+    start_s=st.floats(9.0, 14.0),
+    length_s=st.floats(0.01, 8.0),
+)
+def test_an_exact_edge_is_where_samples_find_it(
+    levels: list[float], level_v: float, slope: int, start_s: float, length_s: float
+) -> None:
+    output = GeneratorOutput(Past())
+    for k, volts in enumerate(levels):
+        output.play(10.0 + 0.31 * k, (10.0 + 0.31 * k, Constant(volts), 10.0))
+    edges = 10.0 + 0.31 * np.arange(len(levels))
+    # A step at the very end of the window is seen or not by rounding.
+    if np.abs(edges - start_s).min() < 1e-4 or np.abs(edges - start_s - length_s).min() < 1e-4:
+        return
+    window = {"start_s": start_s, "end_s": start_s + length_s, "dt_s": 1e-5}
+    exact = first_edge(output, level_v, slope, **window)
+    found = first_edge(Sampled(output), level_v, slope, **window)  # type: ignore[arg-type]
+    assert (exact is None) == (found is None)
+    if exact is not None and found is not None:
+        assert exact == pytest.approx(found, abs=1e-5, rel=0)
+        assert np.abs(edges - exact).min() < 1e-9

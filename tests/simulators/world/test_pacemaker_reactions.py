@@ -25,6 +25,7 @@ from aimdlab_simulators.world.waveforms import Bursts, Constant
 WORLDS = Path(__file__).parents[3] / "configs" / "worlds"
 SIMULATORS = {"keysight_33500b": Simulated33500B, "keysight_infiniivision": SimulatedInfiniiVision}
 DT_S = 5e-5
+BESIDE_S = 2.3e-5  # no sample lies on an edge
 PORT_PER_V = 2.0  # volts at the port per volt of the generator: amplifier 4, network 0.5
 
 
@@ -46,10 +47,10 @@ class Bench:
         self.output.play(at_s, (at_s, train, at_s), (until_s, Constant(), until_s))
 
     def injected(self, start_s: float, n: int) -> np.ndarray:
-        return np.asarray(self.output.samples(start_s, DT_S, n)) * PORT_PER_V
+        return np.asarray(self.output.samples(start_s + BESIDE_S, DT_S, n)) * PORT_PER_V
 
     def port(self, start_s: float, end_s: float) -> np.ndarray:
-        return np.asarray(self.node.samples(start_s, DT_S, round((end_s - start_s) / DT_S))) * 2.0
+        return np.asarray(self.node.samples(start_s + BESIDE_S, DT_S, round((end_s - start_s) / DT_S))) * 2.0
 
     def beats(self, start_s: float, end_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Times, amplitudes and widths of the device's pulses: what is at the port beyond what is injected."""

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from aimdlab_simulators.world.amplifier import VoltageAmplifier
 from aimdlab_simulators.world.exceedances import Exceedances
 from aimdlab_simulators.world.generator_output import GeneratorOutput
-from aimdlab_simulators.world.pacemaker_sensing import BandPassDetector
+from aimdlab_simulators.world.pacemaker_sensing import Detector
 from aimdlab_simulators.world.pacemaker_settings import SensingBand
 from aimdlab_simulators.world.past import Past
-from aimdlab_simulators.world.piecewise import Pieces, Share, pieces_of
+from aimdlab_simulators.world.pieces import Pieces
 from aimdlab_simulators.world.signal import Signal
+from aimdlab_simulators.world.stepped import Share, near_pieces
 from aimdlab_simulators.world.waveforms import Arbitrary, Bursts, Constant, Periodic, SampleTable
 
 STEPS = st.lists(
@@ -39,7 +40,7 @@ def filtered(volts: np.ndarray, dt_s: float, band: SensingBand) -> np.ndarray:
 
 def held(steps: list[tuple[float, float]], rest_s: float = 0.1) -> Pieces:
     begins = np.concatenate([[0.0], np.cumsum([duration for duration, _ in steps])])
-    return Pieces(begins, np.array([*(volts for _, volts in steps), 0.0]), float(begins[-1]) + rest_s)
+    return Pieces.held(0.0, begins, np.array([*(volts for _, volts in steps), 0.0]), float(begins[-1]) + rest_s)
 
 
 @settings(max_examples=40, deadline=None)
@@ -48,10 +49,10 @@ def test_crossings_are_those_of_a_stepped_simulation(
     steps: list[tuple[float, float]], threshold_v: float, corners: tuple[float, float]
 ) -> None:
     band, pieces, dt_s = SensingBand(*corners), held(steps), 1e-5
-    detector = BandPassDetector(threshold_v, band)
+    detector = Detector(threshold_v, band)
     detector.follow(pieces, whole=True)
-    t_s = np.arange(round(pieces.end_s / dt_s)) * dt_s
-    v = pieces.volts[np.searchsorted(pieces.begins_s, t_s, "right") - 1]
+    t_s = np.arange(round(pieces.length_s / dt_s)) * dt_s
+    v = pieces.levels[np.searchsorted(pieces.begins_s, t_s, "right") - 1]
     y = np.abs(filtered(v, dt_s, band))
     for i in range(3, t_s.size - 4, 37):
         found = detector.exceeded.first(t_s[i + 1], t_s[i + 1] + 1e-12) is not None
@@ -66,9 +67,9 @@ def test_a_sine_passes_with_the_gain_of_two_real_poles(frequency_hz: float, gain
     output = GeneratorOutput(Past())
     sine = Periodic(lambda phase: np.sin(2 * np.pi * phase), (0.25, 0.75), frequency_hz, 1.0, 0.0)
     output.play(0.0, (0.0, sine, 0.0))
-    pieces = output.pieces(0.0, 4.0)
+    pieces = near_pieces(output, 0.0, 4.0)
     for share, seen in ((0.97, True), (1.03, False)):
-        detector = BandPassDetector(gain * share, SensingBand(20.0, 100.0))
+        detector = Detector(gain * share, SensingBand(20.0, 100.0))
         detector.follow(pieces, whole=True)
         assert (detector.exceeded.first(3.0, 4.0) is not None) is seen
 
@@ -79,15 +80,17 @@ def test_a_window_seen_in_parts_gives_the_same_bits(
     steps: list[tuple[float, float]], threshold_v: float, data: st.DataObject
 ) -> None:
     pieces, band = held(steps), SensingBand(20.0, 100.0)
-    at_once, in_parts = BandPassDetector(threshold_v, band), BandPassDetector(threshold_v, band)
+    at_once, in_parts = Detector(threshold_v, band), Detector(threshold_v, band)
     at_once.follow(pieces, whole=True)
-    looks = data.draw(st.lists(st.floats(1e-3, pieces.end_s, exclude_max=True), max_size=5))
+    looks = data.draw(st.lists(st.floats(1e-3, pieces.length_s, exclude_max=True), max_size=5))
     for look_s in sorted(looks):
         upto = pieces.begins_s < look_s
-        in_parts.follow(Pieces(pieces.begins_s[upto], pieces.volts[upto], look_s), whole=False)
+        in_parts.follow(Pieces.held(0.0, pieces.begins_s[upto], pieces.levels[upto], look_s), whole=False)
+        list(in_parts.exceeded.onsets(0.0, look_s))
     in_parts.follow(pieces, whole=True)
-    assert at_once.exceeded.onsets(0.0, pieces.end_s) == in_parts.exceeded.onsets(0.0, pieces.end_s)
-    assert vars(at_once)["_before"] == vars(in_parts)["_before"]
+    window = 0.0, pieces.length_s
+    assert list(at_once.exceeded.onsets(*window)) == list(in_parts.exceeded.onsets(*window))
+    assert at_once._states.tolist() == in_parts._states.tolist()
 
 
 def table(*codes: int) -> SampleTable:
@@ -114,11 +117,9 @@ def test_pieces_say_what_samples_say(waveform: object, start_s: float) -> None:
     node: Signal = Share(VoltageAmplifier(output, gain=3.0, bandwidth_hz=1e6, clip_v=10.0), 0.5)
     # Off the grid of all edges.
     t0_s, dt_s, n = start_s + 0.00513e-3, 0.1e-3, 2000
-    pieces = pieces_of(node, t0_s, t0_s + n * dt_s)
-    at = np.searchsorted(pieces.begins_s, t0_s + np.arange(n) * dt_s, "right") - 1
-    assert pieces.volts[at] == pytest.approx(node.samples(t0_s, dt_s, n))
+    pieces = near_pieces(node, t0_s, t0_s + n * dt_s)
+    assert pieces.samples(0.0, dt_s, n) == pytest.approx(node.samples(t0_s, dt_s, n), rel=1e-6, abs=1e-9)
     assert np.all(np.diff(pieces.begins_s) > 0)
-    assert np.all(np.diff(pieces.volts) != 0)
 
 
 class Unknown:
@@ -148,8 +149,8 @@ def test_a_waveform_that_knows_its_steps_is_asked() -> None:
     known, asked = GeneratorOutput(Past()), GeneratorOutput(Past())
     known.play(7.0, (7.0, inner, 7.0))
     asked.play(7.0, (7.0, Held(inner), 7.0))
-    exact, found = known.pieces(7.0420, 7.0445), asked.pieces(7.0420, 7.0445)
-    assert found.volts.tolist() == exact.volts.tolist()
+    exact, found = near_pieces(known, 7.0420, 7.0445), near_pieces(asked, 7.0420, 7.0445)
+    assert found.levels.tolist() == exact.levels.tolist()
     assert found.begins_s == pytest.approx(exact.begins_s, abs=1e-11, rel=0)
 
 
@@ -158,8 +159,8 @@ def test_steps_of_an_unknown_waveform_are_found() -> None:
     known, unknown = GeneratorOutput(Past()), GeneratorOutput(Past())
     known.play(7.0, (7.0, inner, 7.0))
     unknown.play(7.0, (7.0, Unknown(inner), 7.0))
-    exact, found = known.pieces(7.001, 7.5), unknown.pieces(7.001, 7.5)
-    assert found.volts.tolist() == exact.volts.tolist()
+    exact, found = near_pieces(known, 7.001, 7.5), near_pieces(unknown, 7.001, 7.5)
+    assert found.levels.tolist() == exact.levels.tolist()
     assert found.begins_s == pytest.approx(exact.begins_s, abs=0.4e-6, rel=0)
 
 
@@ -167,21 +168,26 @@ def test_a_dense_table_is_sampled_and_a_slow_amplifier_too() -> None:
     output = GeneratorOutput(Past())
     sine = SampleTable(np.round(1e4 * np.sin(2 * np.pi * np.arange(20_000) / 20_000)).astype(np.int16))
     output.play(0.0, (0.0, Arbitrary(sine, 1e6, 1e-4, 0.0), 0.0))
-    pieces = output.pieces(0.0, 0.1)
+    pieces = near_pieces(output, 0.0, 0.1)
     assert pieces.begins_s.size <= 5001
-    assert pieces.volts == pytest.approx(np.sin(2 * np.pi * 50 * pieces.begins_s), abs=1e-3)
-    slow = VoltageAmplifier(output, gain=1.0, bandwidth_hz=50.0, clip_v=10.0).pieces(0.5, 0.6)
-    assert slow.volts.max() == pytest.approx(math.sqrt(0.5), rel=0.01)
+    assert pieces.levels == pytest.approx(np.sin(2 * np.pi * 50 * pieces.begins_s), abs=1e-3)
+    slow = near_pieces(VoltageAmplifier(output, gain=1.0, bandwidth_hz=50.0, clip_v=10.0), 0.5, 0.6)
+    assert slow.samples(0.0, 1e-4, 1000).max() == pytest.approx(math.sqrt(0.5), rel=0.01)
 
 
-def test_intervals_that_touch_are_one_and_the_last_window_can_be_rewritten() -> None:
-    intervals = Exceedances()
-    intervals.replace(0.0, np.array([1.0, 1.5]), np.array([1.5, 2.0]))
-    intervals.replace(2.0, np.array([2.0, 3.0]), np.array([2.5, 3.5]))
-    assert intervals.onsets(0.0, 10.0) == [1.0, 3.0]
-    intervals.replace(2.0, np.array([2.75]), np.array([2.8]))
-    assert intervals.onsets(0.0, 10.0) == [1.0, 2.75]
-    assert intervals.onsets(1.25, 2.75) == [1.25]
-    assert (intervals.first(2.0, 3.0), intervals.first(1.75, 3.0), intervals.first(2.8, 9.0)) == (2.75, 1.75, None)
-    intervals.forget(2.5)
-    assert intervals.onsets(0.0, 10.0) == [2.75]
+def windows(*levels: float) -> Pieces:
+    return Pieces.held(2.0, np.arange(len(levels)) * 0.5, np.array(levels), len(levels) * 0.5)
+
+
+def test_intervals_that_touch_are_one_and_the_last_window_can_come_again() -> None:
+    exceeded = Exceedances(1.0)
+    exceeded.follow(Pieces.held(0.0, np.array([0.0, 1.0, 1.5]), np.array([0.0, 2.0, -3.0]), 2.0))
+    exceeded.follow(windows(2.0, 0.0))
+    assert list(exceeded.onsets(0.0, 10.0)) == [1.0]
+    exceeded.follow(windows(2.0, 0.0, 1.5, 1.0))
+    assert list(exceeded.onsets(0.0, 10.0)) == [1.0, 3.0]
+    assert list(exceeded.onsets(1.25, 3.0)) == [1.25]
+    assert list(exceeded.onsets(1.25, 3.1)) == [1.25, 3.0]
+    assert (exceeded.first(2.0, 3.0), exceeded.first(2.5, 9.0), exceeded.first(3.5, 9.0)) == (2.0, 3.0, None)
+    exceeded.forget(2.5)
+    assert list(exceeded.onsets(0.0, 10.0)) == [2.0, 3.0]

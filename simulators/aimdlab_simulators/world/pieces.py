@@ -1,0 +1,253 @@
+"""A voltage in pieces: it jumps at steps and relaxes exponentially between them, which linear nodes keep exact.
+
+All times within a window are taken from its beginning: world time is only known to some 10 ps after a day, which a
+network with time constants of nanoseconds would show.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.signals.transfer import Transfer
+from aimdlab_simulators.world.signal import Volts
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+# What has decayed by e^-45 (3e-20) cannot be seen any more, in no digit of what it is added to.
+_FORGOTTEN = 45.0
+# A tail below this is left out of samples, far below what any oscilloscope resolves.
+_UNSEEN_V = 1e-12
+_AT_ONCE = 16_384
+# Two rates nearer to each other than this share of them are put so far apart.
+_APART = 1e-5
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Piece k is ``levels[k] + sum over j of tails[j, k] * exp(-rates[j] * (t - begins_s[k]))``.
+
+    Attributes:
+        start_s: world time of the window's beginning; the other times are from there.
+        begins_s: ascending, the first 0, shape (n,).
+        levels: what each piece settles to, shape (n,).
+        length_s: where the last piece ends.
+        tails: what each piece still has to relax at its beginning, shape (m, n).
+        rates: per second, above 0, shape (m,).
+    """
+
+    start_s: float
+    begins_s: Floats
+    levels: Volts
+    length_s: float
+    tails: Volts
+    rates: Floats
+
+    @classmethod
+    def held(cls, start_s: float, begins_s: Floats, levels: Volts, length_s: float) -> Pieces:
+        """Levels alone."""
+        return cls(start_s, begins_s, levels, length_s, np.empty((0, begins_s.size)), np.empty(0))
+
+    @property
+    def ends_s(self) -> Floats:
+        """Where the pieces end, shape (n,)."""
+        return np.append(self.begins_s[1:], self.length_s)
+
+    @property
+    def durations_s(self) -> Floats:
+        """How long the pieces last, shape (n,)."""
+        return self.ends_s - self.begins_s
+
+    def scaled(self, gain: float) -> Pieces:
+        """The same, ``gain`` times."""
+        return Pieces(self.start_s, self.begins_s, self.levels * gain, self.length_s, self.tails * gain, self.rates)
+
+    def after(self, offset_s: float) -> Pieces:
+        """The window without its first ``offset_s``."""
+        if offset_s <= 0.0:
+            return self
+        first = max(int(np.searchsorted(self.begins_s, offset_s, "right")) - 1, 0)
+        begins_s, tails = self.begins_s[first:] - offset_s, self.tails[:, first:].copy()
+        tails[:, 0] *= decayed(self.rates, -float(begins_s[0]))
+        begins_s[0] = 0.0
+        return Pieces(
+            self.start_s + offset_s, begins_s, self.levels[first:], self.length_s - offset_s, tails, self.rates
+        )
+
+    def refined(self, begins_s: Floats) -> Pieces:
+        """The same voltage cut at more places: ``begins_s`` holds all present ones."""
+        at = np.searchsorted(self.begins_s, begins_s, "right") - 1
+        since_s = begins_s - self.begins_s[at]
+        tails = self.tails[:, at] * decayed(self.rates[:, np.newaxis], since_s)
+        return Pieces(self.start_s, begins_s, self.levels[at], self.length_s, tails, self.rates)
+
+    def plus(self, other: Pieces) -> Pieces:
+        """The sum of two voltages over the same window."""
+        begins_s = np.union1d(self.begins_s, other.begins_s)
+        one, two = self.refined(begins_s), other.refined(begins_s)
+        tails, rates = np.concatenate([one.tails, two.tails]), np.concatenate([one.rates, two.rates])
+        return Pieces(self.start_s, begins_s, one.levels + two.levels, self.length_s, tails, rates)
+
+    def extremes(self) -> tuple[Volts, Volts]:
+        """No piece is lower or higher than this, shape (n,) each; tight where its tails have one sign."""
+        begin, end = self.tails, self.tails * decayed(self.rates[:, np.newaxis], self.durations_s)
+        return summed(self.levels, np.minimum(begin, end)), summed(self.levels, np.maximum(begin, end))
+
+    def samples(self, first_s: float, dt_s: float, n: int, onto: Volts | None = None) -> Volts:
+        """Volts at ``first_s + i * dt_s`` after the window's beginning, shape (n,), added ``onto`` others if given."""
+        at = self._first_samples(first_s, dt_s, n)
+        counts = np.diff(at, append=n)
+        used = counts > 0
+        at, counts, begins_s, levels = at[used], counts[used], self.begins_s[used], self.levels[used]
+        volts = np.zeros(n) if onto is None else onto
+        if levels.any():
+            if onto is None:
+                volts = np.repeat(levels, counts)
+            else:
+                volts += np.repeat(levels, counts)
+        since_s = np.maximum(first_s + at * dt_s - begins_s, 0.0)
+        for tail, rate in zip(self.tails[:, used], self.rates.tolist(), strict=True):
+            _add_tail(volts, at, counts, tail * decayed(rate, since_s), rate * dt_s)
+        return volts
+
+    def _first_samples(self, first_s: float, dt_s: float, n: int) -> Indices:
+        """The number of the first sample in every piece, n if there is none; the first piece has sample 0."""
+        at = np.clip(np.ceil((self.begins_s - first_s) / dt_s), 0, n).astype(np.int64)
+        # The division may be off by one where a sample lies on a step.
+        at += first_s + at * dt_s < self.begins_s
+        at -= (first_s + (at - 1) * dt_s >= self.begins_s) & (at > 0)
+        np.minimum(at, n, out=at)
+        at[0] = 0
+        return at
+
+
+def decayed(rate: Floats | float, since_s: Floats | float) -> Floats:
+    """What is left of 1, ``exp(-rate * since)``; e^-700 at the least, as denormal numbers are slow."""
+    exponent = np.multiply(rate, since_s)
+    left: Floats = np.exp(np.maximum(-exponent, -700.0))
+    return left
+
+
+def summed(volts: Volts, terms: Volts) -> Volts:
+    """``volts`` and each row of ``terms``, added in this order however many columns there are, shape (n,)."""
+    for term in terms:
+        volts = volts + term
+    return volts
+
+
+def filtered(pieces: Pieces, transfer: Transfer, states: Floats | None = None) -> tuple[Pieces, Floats]:
+    """The answer of ``transfer``, exact but for rounding, and its modes at the end of the window, shape (m,).
+
+    The bits of a piece depend on what came before it, never on what comes after.
+
+    Args:
+        pieces: the source.
+        transfer: what answers.
+        states: of its modes at the beginning; None if it had settled to the first piece's level.
+    """
+    rates = np.array([_apart(rate, pieces.rates) for rate in -transfer.rates_per_s])
+    mode_gains = transfer.gains * rates / -transfer.rates_per_s  # what is settled stays as it is
+    durations_s = pieces.durations_s
+    at_end = pieces.tails * decayed(pieces.rates[:, np.newaxis], durations_s)
+    free, after = np.empty((rates.size, pieces.levels.size)), np.empty(rates.size)
+    gains = np.full(pieces.rates.size, transfer.direct)
+    for m, (rate, gain) in enumerate(zip(rates.tolist(), mode_gains.tolist(), strict=True)):
+        shares = 1.0 / (rate - pieces.rates)
+        # What the mode would be if it had no memory of its own: it is followed from piece to piece.
+        begin = summed(pieces.levels / rate, shares[:, np.newaxis] * pieces.tails)
+        end = summed(pieces.levels / rate, shares[:, np.newaxis] * at_end)
+        jumps = np.concatenate([[0.0 if states is None else states[m] - begin[0]], end[:-1] - begin[1:]])
+        own = decaying_sums(pieces.begins_s, jumps, rate)
+        after[m] = end[-1] + own[-1] * decayed(rate, float(durations_s[-1]))
+        free[m] = gain * own
+        gains += gain * shares
+    answer = Pieces(
+        pieces.start_s,
+        pieces.begins_s,
+        transfer.dc * pieces.levels,
+        pieces.length_s,
+        np.concatenate([gains[:, np.newaxis] * pieces.tails, free]),
+        np.concatenate([pieces.rates, rates]),
+    )
+    return answer, after
+
+
+def decaying_sums(begins_s: Floats, jumps: Volts, rate: float) -> Volts:
+    """The sum over all jumps up to now of ``jump * exp(-rate * age)``, right after each, shape (n,)."""
+    sums = np.array(jumps, dtype=np.float64)
+    reach = 1
+    while reach < sums.size:
+        age = rate * (begins_s[reach:] - begins_s[:-reach])
+        # Decided for each by itself, so that its bits do not depend on how long the window is.
+        seen = age <= _FORGOTTEN
+        if not seen.any():
+            break
+        sums[reach:] += np.where(seen, np.exp(-np.minimum(age, _FORGOTTEN)), 0.0) * sums[:-reach]
+        reach *= 2
+    return sums
+
+
+def joined(parts: list[Pieces]) -> Pieces:
+    """Windows that follow one another, as one."""
+    start_s = parts[0].start_s
+    rates = np.array(list(dict.fromkeys(rate for part in parts for rate in part.rates.tolist())))
+    tails = []
+    for part in parts:
+        tails.append(np.zeros((rates.size, part.begins_s.size)))
+        for rate, tail in zip(part.rates.tolist(), part.tails, strict=True):
+            tails[-1][rates == rate] += tail
+    return Pieces(
+        start_s,
+        np.concatenate([part.begins_s + (part.start_s - start_s) for part in parts]),
+        np.concatenate([part.levels for part in parts]),
+        parts[-1].start_s - start_s + parts[-1].length_s,
+        np.concatenate(tails, axis=1),
+        rates,
+    )
+
+
+def _add_tail(volts: Volts, at: Indices, counts: Indices, heights: Volts, per_sample: float) -> None:
+    """Add to each piece's samples its tail, ``heights`` at the first of them, as long as it can be seen."""
+    with np.errstate(divide="ignore"):
+        seen = np.log(np.abs(heights) / _UNSEEN_V) / per_sample
+    lengths = np.clip(np.ceil(seen), 0, counts).astype(np.int64)
+    there = np.flatnonzero(lengths)
+    if not there.size:
+        return
+    at, heights, lengths = at[there], heights[there], lengths[there]
+    ends = np.cumsum(lengths)
+    # So many at once that what is in hand stays in the processor's cache; one long piece is a matter of its own.
+    cuts = np.searchsorted(ends, np.arange(0, ends[-1], _AT_ONCE)[1:], "left") + 1
+    for first, last in pairwise(np.unique(np.concatenate([[0], cuts, [ends.size]])).tolist()):
+        if last - first == 1:
+            piece = np.exp(np.arange(int(lengths[first])) * -per_sample)
+            piece *= heights[first]
+            volts[at[first] : at[first] + lengths[first]] += piece
+            continue
+        length = lengths[first:last]
+        begins = np.cumsum(length) - length
+        index = np.arange(int(length.sum()))
+        tail = np.exp((index - np.repeat(begins, length)) * -per_sample)
+        tail *= np.repeat(heights[first:last], length)
+        index += np.repeat(at[first:last] - begins, length)
+        volts[index] += tail
+
+
+def _apart(rate: float, others: Floats) -> float:
+    """``rate``, moved a little if another one is so near that the two cannot be told apart numerically."""
+    while others.size and float(np.abs(others - rate).min()) < _APART * rate:
+        rate *= 1.0 + 2.0 * _APART
+    return rate
+
+
+def bounds_of(pieces: Pieces) -> tuple[float, float]:
+    """Lowest and highest volts, a little wider for the rounding of sums."""
+    low, high = pieces.extremes()
+    lowest, highest = float(low.min()), float(high.max())
+    slack = 1e-9 * (abs(lowest) + abs(highest)) if math.isfinite(lowest + highest) else 0.0
+    return lowest - slack, highest + slack

@@ -1,0 +1,80 @@
+"""Signals that give their pieces, which the answer of what is behind them is computed from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+from aimdlab_simulators.world.pieces import Pieces
+from aimdlab_simulators.world.signal import Signal, Volts
+from aimdlab_simulators.world.steps import GRID_S, sampled
+
+
+@runtime_checkable
+class Stepped(Protocol):
+    """A Signal that knows its pieces. They must not depend on the window, but for its two ends."""
+
+    def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+        """The pieces of the window, no later than the present world time.
+
+        Args:
+            start_s: its beginning.
+            end_s: its end.
+            near: stand in for curves with steps near enough for a sensing filter, instead of None.
+        """
+        ...
+
+
+def exact_pieces(signal: Signal, start_s: float, end_s: float) -> Pieces | None:
+    """The pieces of a signal of held levels, or of what a linear node makes of them; None of any other."""
+    return signal.pieces(start_s, end_s, near=False) if isinstance(signal, Stepped) else None
+
+
+def near_pieces(signal: Signal, start_s: float, end_s: float) -> Pieces:
+    """The pieces of any signal: its own, or samples 20 us apart."""
+    pieces = signal.pieces(start_s, end_s, near=True) if isinstance(signal, Stepped) else None
+    return sampled_pieces(signal, start_s, end_s) if pieces is None else pieces
+
+
+def sum_of_pieces(parts: Iterable[Signal], start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+    """The pieces of the sum of signals; None if one of them gives none."""
+    total: Pieces | None = None
+    for part in parts:
+        pieces = (near_pieces if near else exact_pieces)(part, start_s, end_s)
+        if pieces is None:
+            return None
+        total = pieces if total is None else total.plus(pieces)
+    return total
+
+
+def sampled_pieces(signal: Signal, start_s: float, end_s: float) -> Pieces:
+    """Samples on a grid of 20 us from time 0, each held."""
+    first, last = math.floor(start_s / GRID_S), math.ceil(end_s / GRID_S)
+    volts = signal.samples(first * GRID_S, GRID_S, max(last - first, 1))
+    times, levels = sampled(volts, first * GRID_S - start_s, end_s - start_s)
+    return Pieces.held(start_s, times, levels, end_s - start_s)
+
+
+class Share:
+    """A Signal: a fixed share of another one, such as the port of a resistive network."""
+
+    def __init__(self, source: Signal, share: float) -> None:
+        self._source = source
+        self._share = share
+
+    def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
+        """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
+        volts = self._source.samples(t0_s, dt_s, n)
+        volts *= self._share
+        return volts
+
+    def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Lowest and highest volts within the closed interval."""
+        low, high = sorted(volts * self._share for volts in self._source.bounds(start_s, end_s))
+        return low, high
+
+    def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
+        """The source's pieces."""
+        pieces = near_pieces(self._source, start_s, end_s) if near else exact_pieces(self._source, start_s, end_s)
+        return None if pieces is None else pieces.scaled(self._share)
