@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from pymeasure.instruments.agilent import Agilent33500
 
+from patience import LIMIT_S
+
 pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("no_errors")]
 
 # Property, value set, value that must come back.
@@ -51,6 +53,7 @@ SETTINGS: list[tuple[str, object, object]] = [
 @pytest.fixture
 def generator(resource: Callable[[str], str]) -> Iterator[Agilent33500]:
     instrument = Agilent33500(resource("generator"), visa_library="@py", read_termination="\n", write_termination="\n")
+    instrument.adapter.connection.timeout = 1000 * LIMIT_S
     yield instrument
     instrument.adapter.close()
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from qcodes.instrument_drivers.Keysight import Keysight33522B
 
+from patience import LIMIT_S
+
 pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("no_errors")]
 
 VALUES: dict[str, list[object]] = {
@@ -37,7 +39,7 @@ VALUES: dict[str, list[object]] = {
 
 @pytest.fixture
 def generator(resource: Callable[[str], str]) -> Iterator[Keysight33522B]:
-    instrument = Keysight33522B("generator", resource("generator"), visalib="@py", silent=True)
+    instrument = Keysight33522B("generator", resource("generator"), visalib="@py", silent=True, timeout=LIMIT_S)
     yield instrument
     instrument.close()
 

@@ -15,6 +15,7 @@ from aimdlab_simulators.keysight.waveform_33500b import Simulated33500B
 from aimdlab_simulators.process import serve
 from aimdlab_simulators.timebase import Timebase
 from aimdlab_simulators.world import load_world
+from patience import LIMIT_S
 
 WORLDS = Path(__file__).parents[3] / "configs" / "worlds"
 SIMULATORS = {"keysight_33500b": Simulated33500B, "keysight_infiniivision": SimulatedInfiniiVision}
@@ -30,9 +31,9 @@ class Bench:
         self.served = serve(self.world, self.time)
         hello: Any = self.served.hello()["instruments"]
         self.manager = pyvisa.ResourceManager("@py")
-        options = {"read_termination": "\n", "write_termination": "\n", "timeout": 10_000}
+        options = {"read_termination": "\n", "write_termination": "\n", "timeout": 1000 * LIMIT_S}
         self.generator: Any = self.manager.open_resource(hello["generator"]["resource"], **options)
-        self.scope: Any = self.manager.open_resource(hello["oscilloscope"]["resource"], timeout=10_000)
+        self.scope: Any = self.manager.open_resource(hello["oscilloscope"]["resource"], timeout=1000 * LIMIT_S)
 
     def wait(self, seconds: float) -> None:
         self.time.advance_to(self.time.now_s() + seconds)
