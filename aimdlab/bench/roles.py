@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,7 +198,8 @@ class ScopeSetup:
         span_s: time to record after the trigger.
         pre_trigger_s: time to record before it.
         sample_rate_hz: at least this many samples per second in the captures fetched.
-        trigger_channel: input whose edge triggers, or None: the trigger is given by :meth:`Oscilloscope.force_trigger`.
+        trigger_source: number of the input whose edge triggers; "external": an edge at the external trigger input;
+            None: the trigger is given by :meth:`Oscilloscope.force_trigger`.
         trigger_level_v: level at that input.
         trigger_edge: its direction.
     """
@@ -207,7 +208,7 @@ class ScopeSetup:
     span_s: float
     pre_trigger_s: float
     sample_rate_hz: float
-    trigger_channel: int | None
+    trigger_source: int | Literal["external"] | None
     trigger_level_v: float = 0.0
     trigger_edge: TriggerEdge = TriggerEdge.RISING
 

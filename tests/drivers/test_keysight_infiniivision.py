@@ -27,7 +27,7 @@ EXPOSURE = ScopeSetup(
     span_s=15.0,
     pre_trigger_s=0.1,
     sample_rate_hz=25e3,
-    trigger_channel=1,
+    trigger_source=1,
     trigger_level_v=2.0,
 )
 SETTINGS = (
@@ -104,7 +104,7 @@ def test_short_window_falling_edge_one_input_of_two(play: Callable[..., Any]) ->
         span_s=100e-6,
         pre_trigger_s=0.0,
         sample_rate_hz=100e6,
-        trigger_channel=2,
+        trigger_source=2,
         trigger_level_v=-0.0005,
         trigger_edge=TriggerEdge.FALLING,
     )
@@ -123,7 +123,7 @@ def test_short_window_falling_edge_one_input_of_two(play: Callable[..., Any]) ->
 
 
 def test_without_trigger_input_the_level_stands_outside_the_screen(play: Callable[..., Any]) -> None:
-    setup = replace(EXPOSURE, trigger_channel=None)
+    setup = replace(EXPOSURE, trigger_source=None)
     settings = SETTINGS.replace("LEV 2;", "LEV 15.4;")
     assert 15.4 > 22 / 2
     exchange = [
@@ -142,6 +142,47 @@ def test_without_trigger_input_the_level_stands_outside_the_screen(play: Callabl
         driver.arm()
         assert driver.is_armed()
         driver.force_trigger()
+
+
+EXTERNAL = replace(EXPOSURE, trigger_source="external", trigger_level_v=1.5)
+EXTERNAL_SETTINGS = (
+    SETTINGS.replace(";:TRIG:MODE", ";:EXT:PROB 1;:EXT:UNIT VOLT;:EXT:RANG 8;:TRIG:MODE")
+    .replace("SOUR CHAN1", "SOUR EXT")
+    .replace("LEV 2;", "LEV 1.5,EXT;")
+)
+EXTERNAL_ASKED = (ASKED, "22;5.5;15.251;7.45;1.5")
+
+
+def test_external_trigger(play: Callable[..., Any]) -> None:
+    assert ":TRIG:MODE EDGE;:TRIG:EDGE:SOUR EXT;:TRIG:EDGE:SLOP POS;:TRIG:EDGE:LEV 1.5,EXT" in EXTERNAL_SETTINGS
+    source, range_ = ("TRIG:EDGE:SOUR?", "EXT"), ("EXT:RANG?", "+8.0E+00")
+    exchange = [IDENTITY, (EXTERNAL_SETTINGS, None), NO_ERROR, EXTERNAL_ASKED, source, range_, *ARM]
+    with play(KeysightInfiniiVision, exchange) as driver:
+        driver.identify()
+        driver.configure(EXTERNAL)
+        driver.arm()
+
+
+@pytest.mark.parametrize(
+    ("answers", "what"),
+    [
+        ([(ASKED, "22;5.5;15.251;7.45;0.75")], r"trigger level was set to 1\.5, but it says 0\.75"),
+        ([EXTERNAL_ASKED, ("TRIG:EDGE:SOUR?", "CHAN1")], "trigger source was set to EXT, but it says CHAN1"),
+        (
+            [EXTERNAL_ASKED, ("TRIG:EDGE:SOUR?", "EXT"), ("EXT:RANG?", "+1.6E+00")],
+            r"range of the external trigger was set to 8, but it says 1\.6",
+        ),
+    ],
+)
+def test_external_trigger_that_is_not_taken_is_a_refusal(
+    play: Callable[..., Any], answers: list[tuple[str, str]], what: str
+) -> None:
+    with play(KeysightInfiniiVision, [IDENTITY, (EXTERNAL_SETTINGS, None), NO_ERROR, *answers]) as driver:
+        driver.identify()
+        with pytest.raises(InstrumentRefusal, match=what):
+            driver.configure(EXTERNAL)
+        with pytest.raises(InstrumentError, match="not set up"):
+            driver.arm()
 
 
 @pytest.mark.parametrize(
@@ -334,8 +375,9 @@ def test_channel_that_was_not_recorded(play: Callable[..., Any]) -> None:
         ({"span_s": 500.0}, "windows of"),
         ({"pre_trigger_s": -1.0}, "windows of"),
         ({"span_s": math.nan}, "windows of"),
-        ({"trigger_channel": 3}, "an input that it records, not on 3"),
+        ({"trigger_source": 3}, "an input that it records, not on 3"),
         ({"trigger_level_v": 16.6}, r"up to 16\.5 V in this range"),
+        ({"trigger_source": "external", "trigger_level_v": 8.1}, r"up to 8 V in this range, not 8\.1 V"),
         ({"trigger_level_v": math.nan}, "not nan V"),
     ],
 )

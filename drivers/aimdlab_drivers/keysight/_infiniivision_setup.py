@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from aimdlab.bench.roles import ScopeChannel, ScopeSetup, TriggerEdge
 from aimdlab_drivers.keysight._infiniivision_models import RAW_POINTS, Series
@@ -17,6 +18,7 @@ _SHORTEST_WINDOW_S = 50e-9
 _HIGH_RESOLUTION_FROM_S = 200e-6
 _TRIGGER_REACH = 0.75  # of the range, from the middle of the screen
 _OUT_OF_REACH = 0.7
+EXTERNAL_RANGE_V = 8.0  # the one range of the external trigger input that every series has; levels reach this far
 _WORD_FORMAT = 1  # first field of the preamble
 
 
@@ -30,7 +32,7 @@ class Plan:
         position_s: time of its middle after the trigger.
         points: samples of each input.
         ranges_v: full-scale range of each input of ``setup``, in its order.
-        trigger_input: the input whose edge triggers.
+        trigger_source: the input whose edge triggers, or the external trigger input.
         trigger_level_v: level there.
     """
 
@@ -39,7 +41,7 @@ class Plan:
     position_s: float
     points: int
     ranges_v: tuple[float, ...]
-    trigger_input: int
+    trigger_source: int | Literal["external"]
     trigger_level_v: float
 
     def range_v(self, channel: int) -> float | None:
@@ -49,10 +51,19 @@ class Plan:
                 return range_v
         return None
 
+    @property
+    def trigger_range_v(self) -> float:
+        """Full-scale range of the trigger source."""
+        if self.trigger_source == "external":
+            return EXTERNAL_RANGE_V
+        return self.range_v(self.trigger_source) or 0.0
+
     def settings(self, channels: int) -> tuple[str, ...]:
         """Every setting as a command, for a model with ``channels`` inputs."""
         used = {entry.channel for entry in self.setup.channels}
         falling = self.setup.trigger_edge is TriggerEdge.FALLING
+        external = self.trigger_source == "external"
+        source = "EXT" if external else f"CHAN{self.trigger_source}"
         return (
             *(f"CHAN{channel}:DISP OFF" for channel in range(1, channels + 1) if channel not in used),
             *(
@@ -65,10 +76,11 @@ class Plan:
             "TIM:REF CENT",
             f"TIM:RANG {number(self.window_s)}",
             f"TIM:POS {number(self.position_s)}",
+            *(("EXT:PROB 1", "EXT:UNIT VOLT", f"EXT:RANG {number(EXTERNAL_RANGE_V)}") if external else ()),
             "TRIG:MODE EDGE",
-            f"TRIG:EDGE:SOUR CHAN{self.trigger_input}",
+            f"TRIG:EDGE:SOUR {source}",
             f"TRIG:EDGE:SLOP {'NEG' if falling else 'POS'}",
-            f"TRIG:EDGE:LEV {number(self.trigger_level_v)}",
+            f"TRIG:EDGE:LEV {number(self.trigger_level_v)}{',EXT' if external else ''}",
             "TRIG:SWE NORM",
         )
 
@@ -123,14 +135,18 @@ def plan(setup: ScopeSetup, series: Series, channels: int) -> Plan:
     window_s = _window_s(setup)
     points = _points(setup, window_s, series, shared=shared)
     ranges_v = tuple(_range_v(entry, series) for entry in setup.channels)
-    if setup.trigger_channel is None:
+    source: int | Literal["external"]
+    if setup.trigger_source is None:
         # Nothing may trigger but :TRIG:FORC: the level stands outside the screen.
-        trigger_input, level_v = inputs[0], _OUT_OF_REACH * ranges_v[0]
+        source, level_v = inputs[0], _OUT_OF_REACH * ranges_v[0]
     else:
-        trigger_input, level_v = setup.trigger_channel, setup.trigger_level_v
-        if trigger_input not in inputs:
-            raise ValueError(f"it can only trigger on an input that it records, not on {trigger_input}")
-        reach_v = _TRIGGER_REACH * ranges_v[inputs.index(trigger_input)]
+        source, level_v = setup.trigger_source, setup.trigger_level_v
+        if source == "external":
+            reach_v = EXTERNAL_RANGE_V
+        elif source in inputs:
+            reach_v = _TRIGGER_REACH * ranges_v[inputs.index(source)]
+        else:
+            raise ValueError(f"it can only trigger on an input that it records, not on {source}")
         if not abs(level_v) <= reach_v:
             raise ValueError(f"its trigger level can be up to {reach_v:g} V in this range, not {level_v:g} V")
     return Plan(
@@ -139,7 +155,7 @@ def plan(setup: ScopeSetup, series: Series, channels: int) -> Plan:
         position_s=(setup.span_s - setup.pre_trigger_s) / 2,
         points=points,
         ranges_v=ranges_v,
-        trigger_input=trigger_input,
+        trigger_source=source,
         trigger_level_v=level_v,
     )
 

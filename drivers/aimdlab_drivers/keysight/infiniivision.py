@@ -1,7 +1,7 @@
 """Keysight InfiniiVision 1000, 3000 and 4000 X-Series oscilloscopes.
 
-Source: InfiniiVision 3000 X-Series and 3000T X-Series Programmer's Guides (root commands, ACQuire, CHANnel, TIMebase,
-TRIGger and WAVeform subsystems, "Synchronizing Acquisitions"); accuracies from the series' data sheets.
+Source: InfiniiVision 3000 X-Series and 3000T X-Series Programmer's Guides (root commands, ACQuire, CHANnel, EXTernal,
+TIMebase, TRIGger and WAVeform subsystems, "Synchronizing Acquisitions"); accuracies from the series' data sheets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aimdlab_drivers.keysight._infiniivision_models import (
     channels_of,
     standard_uncertainty,
 )
-from aimdlab_drivers.keysight._infiniivision_setup import DIVISIONS, Plan, Preamble, plan
+from aimdlab_drivers.keysight._infiniivision_setup import DIVISIONS, EXTERNAL_RANGE_V, Plan, Preamble, plan
 from aimdlab_drivers.scpi import ScpiDriver
 
 _RUNNING = 8  # bit 3 (Run) of the operation status condition register
@@ -51,6 +51,8 @@ class KeysightInfiniiVision(ScpiDriver):
       resolution a code in these outermost steps might be a true value; it counts as clipped all the same.
     * Acquisitions without trigger input are started by ``:TRIG:FORC`` alone: the edge trigger stands at 70 % of the
       first input's range from the middle, outside the screen.
+    * The external trigger input stands at its range of 8 V (every series has it; the 4000's other one is 1.6 V) with a
+      1:1 probe; levels reach as far as the range. It takes the edges of a TTL output with a level of 1.5 V, say.
     * Trig Out gives a rising edge with every trigger, some ten nanoseconds after it (user's guide). Unverified on an
       instrument: the words of ``CAL:OUTP``, and that no edge comes while it is stopped.
     * ``:AER?`` (armed) is cleared by reading, so the driver remembers it.
@@ -234,8 +236,20 @@ class KeysightInfiniiVision(ScpiDriver):
                 f"{planned.setup.span_s:g} s",
                 "TIM:POS?",
             )
-        trigger_range_v = planned.range_v(planned.trigger_input) or 0.0
-        self._require_near("trigger level", [planned.trigger_level_v], [level_v], [trigger_range_v], queries[-1:])
+        scales_v = [planned.trigger_range_v]
+        self._require_near("trigger level", [planned.trigger_level_v], [level_v], scales_v, queries[-1:])
+        if planned.trigger_source == "external":
+            self._require_external()
+
+    def _require_external(self) -> None:
+        """The level of another source may be the same, so the source is asked for too."""
+        found = self._link.query("TRIG:EDGE:SOUR?").strip()
+        if found != "EXT":
+            raise self._refuse(f"the trigger source was set to EXT, but it says {found}", "TRIG:EDGE:SOUR?")
+        asked = "EXT:RANG?"
+        self._require_near(
+            "range of the external trigger", [EXTERNAL_RANGE_V], self._numbers(asked), [EXTERNAL_RANGE_V], [asked]
+        )
 
     def _require_near(
         self, what: str, asked: Sequence[float], found: Sequence[float], scales: Sequence[float], queries: Sequence[str]
