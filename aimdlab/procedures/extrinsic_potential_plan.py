@@ -185,7 +185,7 @@ def beat_setups(
         span_s=1.001 * span_s,
         pre_trigger_s=_BEFORE_PULSE * pulse.interval_s,
         sample_rate_hz=rate_hz,
-        trigger_channel=parts.device.channel,
+        trigger_source=parts.device.channel,
         trigger_level_v=therapy.amplitude / parts.device.factor / 2,
         trigger_edge=TriggerEdge.RISING if therapy.amplitude > 0 else TriggerEdge.FALLING,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from aimdlab.bench.bench import Bench
@@ -26,6 +27,7 @@ from aimdlab.scoring.parameters import KIND_SEQUENCE, GradientInjectedScoring, S
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.synchronised import (
     SYNCHRONISED_FEATURES,
+    WATCH,
     SynchronisedScoring,
     burst_from_flat,
     score_synchronised,
@@ -105,7 +107,7 @@ class SynchronisedPotential(InjectionProcedure):
         captures: list[Capture] = []
         for exposed in range(wanted.beats):
             if not self._beat(setups):
-                scope.stop()
+                captures += self._watch(setups)
                 return Exposure(tuple(captures), (), exposed / self._device.therapy.rate)
             captures += [self._fetch(name, EXPOSURE) for name in (INJECTION_MONITOR, DEVICE_MONITOR)]
         return Exposure(tuple(captures), (), wanted.beats / self._device.therapy.rate)
@@ -141,6 +143,19 @@ class SynchronisedPotential(InjectionProcedure):
             float(parameters["offset_s"] or 0.0),
             self._own.beat_rate_hz,
         )
+
+    def _watch(self, setups: BeatSetups) -> list[Capture]:
+        """What is there when no pulse comes: one more interval on both monitors, and a burst that proves the cable."""
+
+        def start() -> None:
+            self._scope.force_trigger()
+            self._generator.trigger(self._channel)
+
+        self._scope.stop()
+        self._triggered.set_trigger(self._channel, TriggerSource.BUS)
+        if not self._acquire(replace(setups.beat, trigger_source=None), start):
+            return []
+        return [self._fetch(name, WATCH) for name in (INJECTION_MONITOR, DEVICE_MONITOR)]
 
     def _beat(self, setups: BeatSetups) -> bool:
         """One acquisition that the device's pulse triggers; False if none came."""

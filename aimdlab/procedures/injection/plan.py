@@ -21,8 +21,8 @@ from aimdlab.procedures.injection.omissions import rationales
 from aimdlab.procedures.injection.programming import describe
 from aimdlab.procedures.injection.ranges import SignalRanges, read_ranges, sequences
 from aimdlab.procedures.protocol import PERSON, Coverage, Instruction, Step, Subject, TestPlan
-from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
-from aimdlab.scoring.parameters import KIND_BASELINE, KIND_SEQUENCE, GradientInjectedScoring, Scalar
+from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR, SAMPLES_PER_DEVICE_PULSE
+from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, KIND_SEQUENCE, GradientInjectedScoring, Scalar
 from aimdlab.scoring.settings import KIND_SETTINGS
 from aimdlab.signals.injected import InjectedSignal
 from aimdlab.standard.gradient_levels import InjectedLevels
@@ -43,10 +43,7 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
     ranges, levels = read_ranges(subject, clause)
     _check_criteria(subject, features)
     settings = validate_part(subject.test.source, ("captures",), subject.test.file.captures, CaptureSettings)
-    slowest_hz = _SAMPLES_PER_PULSE_A / (min(ranges.tbpw) / 2)
-    if settings.exposure_rate < slowest_hz * (1 - 1e-9):
-        what = f"pulses A of {min(ranges.tbpw) * 500:g} ms need at least {slowest_hz / 1e3:g} kHz to be proven."
-        raise problem(subject.test.source, ("captures", "exposure_rate"), what)
+    _check_rate(subject, settings, ranges)
     parts = find_parts(subject)
     _check_connection(subject, ranges)
     planner = _Planner(subject, parts, settings, levels)
@@ -77,16 +74,16 @@ class _Planner:
         yield self._settings_read("settings", "settings read before the exposures")
         normal = self._device.normal_mode
         if normal is not None:
-            yield self._quiet("normal-before", "baseline", "baseline in normal mode, no signal", normal, "normal")
+            yield self._quiet("normal-before", KIND_BASELINE, "baseline in normal mode, no signal", normal, "normal")
         mode = None if normal is None else "mr"
-        yield self._quiet("baseline", "baseline", "baseline, no signal", self._device.therapy, mode)
+        yield self._quiet("baseline", KIND_BASELINE, "baseline, no signal", self._device.therapy, mode)
 
     def after(self) -> Iterator[Step]:
         """The functional check after the exposures, in every mode (9.1)."""
-        yield self._quiet("check", "check", "check after the exposures, no signal", self._device.therapy, None)
+        yield self._quiet("check", KIND_CHECK, "check after the exposures, no signal", self._device.therapy, None)
         normal = self._device.normal_mode
         if normal is not None:
-            yield self._quiet("normal-check", "check", "check in normal mode, no signal", normal, "normal")
+            yield self._quiet("normal-check", KIND_CHECK, "check in normal mode, no signal", normal, "normal")
         yield self._settings_read("settings-after", "settings read after the exposures")
 
     def sequence(self, number: int, sequence: GradientSequence, omitted: str) -> Step:
@@ -146,7 +143,7 @@ class _Planner:
             exposure_s=self._exposure_s,
             storage_bytes=_storage(subject, self._parts, acquisitions),
             demands=(),
-            scoring=self._scoring(KIND_BASELINE, 0.0, therapy),
+            scoring=self._scoring(kind, 0.0, therapy),
             instruction=instruction,
             bench_s=_recorded_s(acquisitions),
         )
@@ -178,6 +175,19 @@ class _Planner:
 
 def _shown(therapy: Therapy) -> ShownPulse:
     return ShownPulse(abs(therapy.amplitude), 1 / therapy.rate)
+
+
+def _check_rate(subject: Subject, settings: CaptureSettings, ranges: SignalRanges) -> None:
+    """Refuse an exposure capture that is too slow for the signal or for the device's pulses."""
+    therapies = [therapy for therapy in (subject.device.file.therapy, subject.device.file.normal_mode) if therapy]
+    shortest_s = min(therapy.pulse_width for therapy in therapies)
+    for what, least_hz in (
+        (f"pulses A of {min(ranges.tbpw) * 500:g} ms", _SAMPLES_PER_PULSE_A / (min(ranges.tbpw) / 2)),
+        (f"device pulses of {shortest_s * 1e3:g} ms", SAMPLES_PER_DEVICE_PULSE / shortest_s),
+    ):
+        if settings.exposure_rate < least_hz * (1 - 1e-9):
+            text = f"{what} need at least {least_hz / 1e3:g} kHz to be proven and measured."
+            raise problem(subject.test.source, ("captures", "exposure_rate"), text)
 
 
 def _check_criteria(subject: Subject, features: Mapping[str, str]) -> None:

@@ -33,7 +33,7 @@ from aimdlab.scoring.exposure import (
 from aimdlab.scoring.features import PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
-from aimdlab.scoring.parameters import KIND_BASELINE, GradientInjectedScoring, Scalar, signal_from_flat
+from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_settings
 
@@ -141,7 +141,7 @@ class InjectionProcedure:
         """See :func:`aimdlab.scoring.exposure.score_gradient_injected`; a baseline must show the programming too."""
         if scoring.get("kind") == KIND_SETTINGS:
             return score_settings(readings)
-        if scoring.get("kind") == KIND_BASELINE:
+        if scoring.get("kind") in (KIND_BASELINE, KIND_CHECK):
             criteria = [*criteria, *programming_criteria(GradientInjectedScoring.from_flat(scoring))]
         return score_gradient_injected(captures, parameters, scoring, criteria)
 
@@ -193,4 +193,4 @@ class InjectionProcedure:
 
 def _is_quiet(step: Step) -> bool:
     """Whether nothing is injected: baselines and checks."""
-    return step.scoring["kind"] == KIND_BASELINE
+    return step.scoring["kind"] in (KIND_BASELINE, KIND_CHECK)
