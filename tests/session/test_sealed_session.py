@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import hdf5plugin  # noqa: F401 - registers the filter
+import hdf5plugin
 import numpy as np
 import pytest
 
@@ -164,3 +164,22 @@ def test_a_closed_file_says_so(sealed: Path) -> None:
         attempt = next(session.attempts())
     with pytest.raises(RecordError, match="was closed"):
         _ = attempt.captures[0].codes
+
+
+def test_codes_of_an_older_filter_are_compressed_anew(make_session: MakeSession) -> None:
+    folder = make_session()
+    path = folder.path / "attempts" / "000001-02.h5"
+    with h5py.File(path, "r+") as file:
+        for name in list(file["codes"]):
+            codes = file["codes"][name][()]
+            del file["codes"][name]
+            file["codes"].create_dataset(
+                name, data=codes, chunks=codes.shape, fletcher32=True, **hdf5plugin.Bitshuffle(cname="lz4")
+            )
+    sealed = seal(folder)
+    check_independently(sealed)
+    with h5py.File(sealed) as file:
+        codes = file["entry/capture_device_monitor_exposure/codes"]
+        assert set(codes._filters) == {"shuffle", "32015", "fletcher32"}
+    with open_session(sealed) as session:
+        session.verify()
