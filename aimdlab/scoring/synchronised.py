@@ -28,6 +28,9 @@ SYNCHRONISED_FEATURES: Mapping[str, str] = {
 }
 """What a device can be judged by, unit by name; the first are those of every injected test, over exposed beats."""
 
+WATCH = "watch"
+"""Kind of the captures that are made where the device's next pulse did not come."""
+
 BURST_OFF_S = 0.02
 """Off time that follows the burst in the generator; the next beat comes later."""
 
@@ -78,7 +81,8 @@ def score_synchronised(
 
     Args:
         captures: "verify" of both monitors, then for every exposed beat an "exposure" of both, in order, each with
-            t = 0 at the trigger by the device's pulse.
+            t = 0 at the trigger by the device's pulse; "watch" of both if a pulse was waited for in vain: it must show
+            a burst, and proves a pause if it shows no pulse.
         parameters: of the step, see :func:`burst_from_flat`.
         scoring: GradientInjectedScoring and :class:`SynchronisedScoring`.
         criteria: the limits.
@@ -110,11 +114,15 @@ def score_synchronised(
     unproven = problem or next((f"beat {n}: {b.problem}" for n, b in enumerate(beats, 1) if b.problem), "")
     doubt = next((f"beat {n}: {b.doubt}" for n, b in enumerate(beats, 1) if b.doubt), "")
     missing = _missing(len(beats), wanted.beats, lost)
+    silence, seen = _watched(captures, known)
+    good = _over_beats([beat for beat in beats if not beat.problem and not beat.doubt])
+    # A device that stops is not tried again until it does not: the attempt stands.
+    proven = not unproven and (not missing or seen)
     features = (
         *level,
         Feature("device_coupling", leak.coupling if leak else math.nan, "1", leak.u_coupling if leak else math.nan),
-        *_over_beats([beat for beat in beats if not beat.problem and not beat.doubt]),
-        Feature(EXPOSURE_PROVEN, 0.0 if unproven or missing else 1.0, "1", 0.0),
+        *(_longer(feature, silence) for feature in good),
+        Feature(EXPOSURE_PROVEN, float(proven), "1", 0.0),
     )
 
     def hidden(criterion: Criterion) -> str:
@@ -150,6 +158,25 @@ def _pairs(captures: Sequence[Capture]) -> tuple[list[tuple[Capture, Capture]], 
     injection, device = (_all(captures, name, EXPOSURE) for name in (INJECTION_MONITOR, DEVICE_MONITOR))
     lost = "" if len(injection) == len(device) else "a capture of one monitor is missing"
     return list(zip(injection, device, strict=False)) if not lost else [], lost
+
+
+def _watched(captures: Sequence[Capture], known: GradientInjectedScoring) -> tuple[Feature | None, bool]:
+    """How long nothing came after a pulse that was waited for, if that is proven; and whether anybody looked."""
+    injection, device = (_all(captures, name, WATCH) for name in (INJECTION_MONITOR, DEVICE_MONITOR))
+    if len(injection) != 1 or len(device) != 1:
+        return None, False
+    leak = measure_leak(device[0], injection[0], known)
+    if leak.problem or not leak.is_measured or leak.pulses:
+        return None, True
+    silent_s = device[0].span_s
+    return Feature("pulse_interval_max", silent_s, "s", device[0].u_time * silent_s), True
+
+
+def _longer(feature: Feature, silence: Feature | None) -> Feature:
+    """``feature``, or the silence if it is the longest interval."""
+    if silence is None or feature.name != silence.name or feature.value > silence.value:
+        return feature
+    return silence
 
 
 def _all(captures: Sequence[Capture], channel: str, kind: str) -> list[Capture]:

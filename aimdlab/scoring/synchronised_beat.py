@@ -12,6 +12,7 @@ from aimdlab.capture import Capture
 from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray, Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance, monitor_pulses, quality_problem
 from aimdlab.scoring.parameters import GradientInjectedScoring
+from aimdlab.scoring.plateaus import rest_of
 from aimdlab.scoring.presence import measure_presence, prove_presence
 from aimdlab.scoring.pulses import DETECTION_FRACTION, REST_FRACTION, PulseTrain
 from aimdlab.scoring.results import Feature, find_feature
@@ -30,6 +31,8 @@ _GUARD = 2
 _NOISE_SIGMAS = 6.0
 _DEVICE, _INJECTION = "device monitor", "injection monitor"
 _NEVER_S = 100.0
+_AFTER_BURST_SAMPLES = 20
+_REST_TOLERANCES = 2.0
 
 
 @dataclass(frozen=True)
@@ -132,24 +135,31 @@ def measure_beat(
 
 
 def _presence(injection: Capture, burst: BurstAtBeat, rise_s: float, end_s: float) -> tuple[tuple[Feature, ...], str]:
-    """The burst as the only one of the capture, at its offset from the pulse's leading edge."""
+    """The burst at its offset from the pulse's leading edge, and nothing else in the capture."""
     start_s = rise_s + burst.offset_s
     shifted = replace(injection, t0_s=injection.t0_s - start_s)
-    watched_s = end_s - start_s
-    if watched_s < burst.signal.burst_s:
-        return (Feature("injection_start_error", math.nan, "s", math.nan),), "the capture ends within the burst"
-    presence = measure_presence(shifted, burst.alone, watched_s)
-    problem = prove_presence(presence, burst.alone, watched_s, burst.tolerance)[1]
-    return presence, problem or _before(shifted, burst)
+    looked_at_s = burst.signal.burst_s + _AFTER_BURST_SAMPLES * injection.dt_s
+    if end_s - start_s < looked_at_s:
+        never = Feature("injection_start_error", math.nan, "s", math.nan)
+        return (never,), f"{_INJECTION}: the capture ends within the burst"
+    presence = measure_presence(shifted, burst.alone, looked_at_s)
+    problem = prove_presence(presence, burst.alone, looked_at_s, burst.tolerance)[1]
+    return presence, problem or _elsewhere(trace_of(shifted), burst)
 
 
-def _before(shifted: Capture, burst: BurstAtBeat) -> str:
-    """Why something was injected before the burst, or ""; t = 0 is the burst."""
-    trace = trace_of(shifted)
-    for sign in (1, -1):
-        runs = monitor_pulses(trace, burst.expected.ivamp_v / 2, sign).runs
-        if np.any(shifted.t0_s + runs.start * shifted.dt_s < -2 * shifted.dt_s):
-            return f"{_INJECTION}: something was injected before the burst that the device's pulse starts"
+def _elsewhere(trace: Trace, burst: BurstAtBeat) -> str:
+    """Why something was injected before or after the burst, or ""; t = 0 is the burst."""
+    level, tolerance = burst.expected.ivamp_v, burst.tolerance.level
+    a, b = (monitor_pulses(trace, level / 2, sign) for sign in (1, -1))
+    dt, t0_s = trace.capture.dt_s, trace.capture.t0_s
+    for found in (a, b):
+        starts_s = t0_s + found.runs.start * dt
+        if np.any((starts_s < -2 * dt) | (starts_s > burst.signal.burst_s + 2 * dt)):
+            return f"{_INJECTION}: something was injected besides the burst that the device's pulse starts"
+    rest = rest_of(trace, a, b, float(trace.n))
+    allowed_v = _REST_TOLERANCES * tolerance * level + trace.step * trace.scale / 2 + _NOISE_SIGMAS * rest.noise_v
+    if not rest.peak_v <= allowed_v:
+        return f"{_INJECTION}: {rest.peak_v:.3g} V are there besides the burst, where nothing should be"
     return ""
 
 

@@ -28,11 +28,15 @@ class LeakShown:
         problem: why it is not known, or "".
         coupling: device monitor over injection monitor.
         u_coupling: its standard uncertainty.
+        is_measured: whether the share was seen; if not, it is what the bench file says, too small to be seen.
+        pulses: pulses of the device in the capture.
     """
 
     problem: str
     coupling: float
     u_coupling: float
+    is_measured: bool = False
+    pulses: int = 0
 
     def volts_on(self, device: Capture, injection: Capture, burst: object) -> FloatArray:  # noqa: ARG002
         """What leaks into ``device``, without any offset, V, shape (n,)."""
@@ -51,11 +55,11 @@ def measure_leak(device: Capture, injection: Capture, known: GradientInjectedSco
     leak_v = abs(expected) * known.expected_ivamp_v
     if leak_v < _STEPS * train.step_v or abs(expected) <= _SIGMAS * train.u_coupling:
         # Too small to be measured: what the bench file says is taken away, its error is below the resolution.
-        return LeakShown("", expected, known.coupling_tolerance * abs(expected))
+        return LeakShown("", expected, known.coupling_tolerance * abs(expected), pulses=train.count)
     if abs(train.coupling - expected) > known.coupling_tolerance * abs(expected) + 3 * train.u_coupling:
         problem = (
             f"device monitor: shows {train.coupling:.3g} of the injected signal where {expected:.3g} is expected; "
             "check its cable, its factor in the bench file and how the injection network is connected"
         )
         return LeakShown(problem, train.coupling, train.u_coupling)
-    return LeakShown("", train.coupling, train.u_coupling)
+    return LeakShown("", train.coupling, train.u_coupling, is_measured=True, pulses=train.count)
