@@ -124,7 +124,9 @@ def _people_rows(made: Plan) -> Iterator[tuple[str, str]]:
     for step_id, text in made.prompts:
         yield "people", f"{'before the start' if step_id == 'start' else f'step {step_id}'}: {text}"
     if made.prompts and made.campaign.bench.file.simulated is not None:
-        yield "", "The simulation programs and connects its device itself."
+        yield "", "The simulation programs, connects and reads its device itself."
+    elif made.prompts:
+        yield "", "The run waits at each of these; nobody is needed in between."
 
 
 def _reason_rows(made: Plan) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from aimdlab.bench.bench import Bench
 from aimdlab.bench.operator import TerminalOperator
 from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.cli import verdicts
-from aimdlab.cli.output import duration, print_json, size, status
+from aimdlab.cli.output import covers, duration, print_json, size, status
 from aimdlab.cli.progress import TerminalProgress
 from aimdlab.errors import BenchError, RecordError, StoppedByPersonError
 from aimdlab.sequencer.attention import Attention
@@ -68,6 +68,8 @@ def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench
         f"session: {session}",
     ):
         status.print(escape(line), soft_wrap=True)
+    for test in plan.tests:
+        status.print(f"{escape(test.subject.test.file.name)}: {covers(test.as_record())}", soft_wrap=True)
 
 
 def _login_name() -> str:

@@ -126,10 +126,16 @@ def load_bench(path: Path) -> Loaded[BenchFile]:
 
 def resolve(source: YamlSource, key: KeyPath, named: str) -> Path:
     """The file that ``key`` of ``source`` names, relative to it; ConfigurationError if there is none."""
-    path = source.path.parent / named
+    path = _tidy(source.path.parent / named)
     if not path.is_file():
         raise problem(source, key, f"there is no file {path}. Paths are relative to the file that names them.")
     return path
+
+
+def _tidy(path: Path) -> Path:
+    """``path`` without "..", for people to read; as it is where a symbolic link would make that another file."""
+    tidy = Path(os.path.normpath(path))
+    return tidy if tidy.resolve() == path.resolve() else path
 
 
 def _load_named(source: YamlSource, key: KeyPath, named: str, model: type[File]) -> Loaded[File]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
-from aimdlab.bench.ceilings import exceeded
+from aimdlab.bench.ceilings import Demand, exceeded
 from aimdlab.bench.discovery import find
 from aimdlab.bench.register import resolve_equipment
 from aimdlab.config.answers import check_answers
@@ -19,6 +19,9 @@ from aimdlab.procedures.protocol import PERSON, PROCEDURES, Coverage, Procedure,
 from aimdlab.scoring.parameters import KIND_SEQUENCE
 from aimdlab.session.canonical import Encodable
 from aimdlab.standard.gradient_signal import GradientSequence
+
+# So many refused steps are listed one by one; what they demand of each part comes last, where a terminal shows it.
+_LISTED = 200
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class Plan:
     @property
     def prompts(self) -> tuple[tuple[str, str], ...]:
         """When a person is needed, and for what, in order; the run waits there."""
-        asked = [(step.id, text) for step in self.steps_to_do if (text := _prompt(step))]
+        asked = [(step.id, text) for step in self.steps_to_do for text in _prompts(step)]
         if self.campaign.campaign.file.ambient is None:
             asked.insert(0, ("start", "Read temperature and humidity at the bench."))
         return tuple(asked)
@@ -169,10 +172,11 @@ def make_plan(campaign: Campaign, today: date | None = None) -> Plan:
     return plan
 
 
-def _prompt(step: Step) -> str:
+def _prompts(step: Step) -> Iterator[str]:
     if step.instruction is not None:
-        return step.instruction.text
-    return step.title if step.kind == PERSON else ""
+        yield step.instruction.text
+    if step.kind == PERSON:
+        yield step.title
 
 
 def gradient_sequence(parameters: Mapping[str, Any]) -> GradientSequence | None:
@@ -225,8 +229,18 @@ def _refuse_beyond_ratings(plan: Plan) -> None:
         for step, demands in refused
         if demands
     ]
-    if lines:
-        raise ConfigurationError(
-            f"{plan.campaign.bench.source.path}: the bench cannot do {len(lines)} of {len(todo)} steps. "
-            "Use parts with higher ratings, or levels that the bench can reach:\n" + "\n".join(lines)
-        )
+    if not lines:
+        return
+    by_part: dict[str, list[Demand]] = {}
+    for demand in (demand for _, demands in refused for demand in demands):
+        by_part.setdefault(demand.part, []).append(demand)
+    worst = [
+        f"{len(demands)} steps, at worst: {max(demands, key=lambda demand: demand.value / demand.rating).describe()}"
+        for demands in by_part.values()
+    ]
+    more = [f"  and {len(lines) - _LISTED} more steps"] if len(lines) > _LISTED else []
+    raise ConfigurationError(
+        f"{plan.campaign.bench.source.path}: the bench cannot do {len(lines)} of {len(todo)} steps. "
+        "Use parts with higher ratings, or levels that the bench can reach:\n"
+        + "\n".join([*lines[:_LISTED], *more, *worst])
+    )
