@@ -1,152 +1,21 @@
-"""The VISA link against real TCP peers that answer, err, dawdle and vanish."""
+"""Messages of the VISA link against real TCP peers: what goes out, what comes back, and what breaks the link."""
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-import pyvisa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyvisa.constants import ResourceAttribute, StatusCode
 
-from aimdlab.bench.clock import RealClock, VirtualClock
+from aimdlab.bench.clock import RealClock
 from aimdlab.bench.link import VisaLink
 from aimdlab.errors import InstrumentError, LinkError
+from link_peers import BOTH, Conversation, Peer, answering, linked
 from patience import LIMIT_S, cut_patience, refusing_port
-
-Handler = Callable[["Conversation"], None]
-
-
-class Conversation:
-    """The instrument's end of one connection."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.connection = connection
-        self._file = connection.makefile("rb")
-
-    def line(self) -> bytes:
-        return self._file.readline().removesuffix(b"\n")
-
-    def exactly(self, count: int) -> bytes:
-        return self._file.read(count)
-
-    def say(self, *parts: bytes) -> None:
-        for part in parts:
-            self.connection.sendall(part)
-
-    def until_closed(self) -> None:
-        while self._file.read(1 << 20):
-            pass
-
-    def close(self) -> None:
-        self._file.close()
-        self.connection.close()
-
-
-class Peer:
-    """A TCP server that has one conversation per connection."""
-
-    def __init__(self, *handlers: Handler) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self.failures: list[Exception] = []
-        self._handlers = handlers
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    @property
-    def resource(self) -> str:
-        return f"TCPIP::127.0.0.1::{self.port}::SOCKET"
-
-    def _serve(self) -> None:
-        for handler in self._handlers:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            conversation = Conversation(connection)
-            try:
-                handler(conversation)
-            except OSError:
-                pass  # the link hung up, which many tests want
-            except (AssertionError, ValueError) as failure:
-                self.failures.append(failure)
-            finally:
-                conversation.close()
-
-    def stop(self) -> None:
-        # shutdown wakes accept on Linux, close on Windows
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(LIMIT_S)
-        assert not self._thread.is_alive()
-        assert self.failures == []
-
-
-@pytest.fixture
-def peer() -> Iterator[Callable[..., Peer]]:
-    peers: list[Peer] = []
-
-    def make(*handlers: Handler) -> Peer:
-        peers.append(Peer(*handlers))
-        return peers[-1]
-
-    yield make
-    for each in peers:
-        each.stop()
-
-
-@contextlib.contextmanager
-def linked(resource: str, timeout_s: float = LIMIT_S, **options: object) -> Iterator[VisaLink]:
-    link = VisaLink.open("scope", resource, RealClock(), timeout_s=timeout_s, **options)  # type: ignore[arg-type]
-    try:
-        yield link
-    finally:
-        link.close()
-
-
-def answering(**answers: str) -> Handler:
-    def handler(conversation: Conversation) -> None:
-        while command := conversation.line():
-            answer = answers.get(command.decode().strip("*?"))
-            if answer is not None:
-                conversation.say(answer.encode() + b"\n")
-
-    return handler
-
-
-class OtherLibrary:
-    """Stands for a VISA library without PyVISA-py's session objects: the link has to do with viRead and viWrite."""
-
-    def open_resource(self, *args: object, **kwargs: object) -> object:
-        resource = pyvisa.ResourceManager("@py").open_resource(*args, **kwargs)  # type: ignore[arg-type]
-        resource.visalib = OtherVisalib(resource.visalib)  # type: ignore[assignment]
-        return resource
-
-
-class OtherVisalib:
-    def __init__(self, visalib: pyvisa.highlevel.VisaLibraryBase) -> None:
-        self._visalib = visalib
-
-    def __getattr__(self, name: str) -> object:
-        if name == "sessions":
-            raise AttributeError(name)
-        return getattr(self._visalib, name)
-
-    def set_attribute(self, session: object, attribute: object, state: object) -> object:
-        if attribute == ResourceAttribute.tcpip_nodelay:  # PyVISA-py alone raises something of its own here
-            return StatusCode.success
-        return self._visalib.set_attribute(session, attribute, state)  # type: ignore[arg-type]
-
-
-BOTH = pytest.mark.parametrize("options", [{}, {"resource_manager": OtherLibrary()}], ids=["stream", "message"])
 
 
 @BOTH
@@ -375,32 +244,6 @@ def test_line_feed_in_a_command_is_refused_and_nothing_is_sent(peer: Callable[..
         assert link.query("*IDN?") == "still here"
 
 
-def test_jobs_run_in_one_worker_in_order_and_directly_inside_a_job(peer: Callable[..., Peer]) -> None:
-    with linked(peer(answering(IDN="me")).resource) as link:
-        threads: list[str] = []
-
-        def job() -> str:
-            threads.append(threading.current_thread().name)
-            nested = link.submit(lambda: threads.append(threading.current_thread().name))
-            assert nested.done()
-            return link.query("*IDN?")
-
-        futures = [link.submit(job) for _ in range(5)]
-        assert [future.result(LIMIT_S) for future in futures] == ["me"] * 5
-        assert threads == ["link scope"] * 10
-
-
-def test_error_of_a_job_reaches_the_caller_and_the_link_lives_on(peer: Callable[..., Peer]) -> None:
-    with linked(peer(answering(IDN="me")).resource) as link:
-
-        def broken() -> None:
-            raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            link.submit(broken).result(LIMIT_S)
-        assert link.query("*IDN?") == "me"
-
-
 def test_error_in_the_middle_of_a_message_breaks_the_link(peer: Callable[..., Peer]) -> None:
     def failing(direction: str, text: str) -> None:
         if direction == "<":
@@ -427,89 +270,3 @@ def test_trace_shows_text_and_length_of_blocks(peer: Callable[..., Peer]) -> Non
         link.write_block("DATA ", b"1234")
         link.query_block("DATA?")
     assert seen == [(">", "*IDN?"), ("<", "me"), (">", "DATA #<4 bytes>"), (">", "DATA?"), ("<", "#<3 bytes>")]
-
-
-def test_close_is_idempotent_from_any_thread_and_final(peer: Callable[..., Peer]) -> None:
-    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, RealClock())
-    threads = [threading.Thread(target=link.close) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LIMIT_S)
-        assert not thread.is_alive()
-    link.close()
-    for refused in (lambda: link.query("*IDN?"), lambda: link.submit(lambda: None), link.reconnect):
-        with pytest.raises(LinkError, match="closed"):
-            refused()
-
-
-def test_close_from_inside_a_job(peer: Callable[..., Peer]) -> None:
-    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, RealClock())
-
-    def job() -> None:
-        link.close()
-        with pytest.raises(LinkError, match="closed"):
-            link.query("*IDN?")
-        with pytest.raises(LinkError, match="closed"):
-            link.reconnect()
-
-    link.submit(job).result(LIMIT_S)
-    link.close()
-
-
-def test_jobs_submitted_before_close_are_done_first(peer: Callable[..., Peer]) -> None:
-    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, RealClock())
-    begun, go_on = threading.Event(), threading.Event()
-    link.submit(lambda: (begun.set(), go_on.wait(LIMIT_S)))
-    assert begun.wait(LIMIT_S)
-    last = link.submit(lambda: link.query("*IDN?"))
-    closer = threading.Thread(target=link.close)
-    closer.start()
-    go_on.set()
-    closer.join(LIMIT_S)
-    assert last.result(LIMIT_S) == "me"
-
-
-def test_closing_one_link_leaves_the_others_and_the_shared_manager_alone(peer: Callable[..., Peer]) -> None:
-    with linked(peer(answering(IDN="second")).resource) as second:
-        with linked(peer(answering(IDN="first")).resource) as first:
-            assert first.query("*IDN?") == "first"
-        assert second.query("*IDN?") == "second"
-
-
-def test_a_manager_that_somebody_closed_is_replaced(peer: Callable[..., Peer]) -> None:
-    pyvisa.ResourceManager("@py").close()
-    with linked(peer(answering(IDN="me")).resource) as link:
-        assert link.query("*IDN?") == "me"
-
-
-def test_virtual_time_stands_still_while_the_worker_works_and_moves_when_it_sleeps(peer: Callable[..., Peer]) -> None:
-    advances: list[float] = []
-
-    def advance(t_s: float) -> float:
-        advances.append(t_s)
-        return t_s
-
-    clock = VirtualClock(advance, start_s=100.0)
-    link = VisaLink.open("scope", peer(answering(IDN="me")).resource, clock)
-    try:
-        for _ in range(100):
-            assert link.query("*IDN?") == "me"
-        assert advances == []
-
-        def poll() -> float:
-            clock.sleep(2.5)
-            assert link.query("*IDN?") == "me"
-            return clock.now_s()
-
-        future = link.submit(poll)
-        clock.sleep(1.0)  # both sleep: time goes to the earlier one first
-        assert clock.now_s() == 101.0
-        assert clock.wait(future) == 102.5
-        assert advances == [101.0, 102.5]
-        with pytest.raises(LinkError):
-            clock.wait(link.submit(lambda: link.query_block("*IDN?")))
-    finally:
-        link.close()
-    clock.sleep(1.0)  # every token came back, or this would wait for ever
-    assert advances[-1] == 103.5
