@@ -62,12 +62,22 @@ def test_plays_its_role() -> None:
     assert driver.limits().max_peak_v == 10.0
 
 
+ONE_CHANNEL_SET = (
+    "SOUR1:DATA:VOL:CLE;:FORM:BORD SWAP;:OUTP1:LOAD INF;:OUTP1:SYNC:MODE NORM;:OUTP1:SYNC:POL NORM;:OUTP:SYNC ON"
+)
+
+
 def test_initialise_switches_off_before_all_else(play: Callable[..., Any]) -> None:
     exchange = [
         IDENTITY,
         ("OUTP1 OFF;:OUTP2 OFF", None),
         ("*RST;*CLS", None),
-        ("SOUR1:DATA:VOL:CLE;:SOUR2:DATA:VOL:CLE;:FORM:BORD SWAP;:OUTP1:LOAD INF;:OUTP2:LOAD INF", None),
+        (
+            "SOUR1:DATA:VOL:CLE;:SOUR2:DATA:VOL:CLE;:FORM:BORD SWAP;:OUTP1:LOAD INF;:OUTP2:LOAD INF"
+            ";:OUTP1:SYNC:MODE NORM;:OUTP2:SYNC:MODE NORM;:OUTP1:SYNC:POL NORM;:OUTP2:SYNC:POL NORM"
+            ";:OUTP:SYNC:SOUR CH1;:OUTP:SYNC ON",
+            None,
+        ),
         NO_ERROR,
         ("OUTP1?;:OUTP2?", "0;0"),
     ]
@@ -80,7 +90,7 @@ def test_initialise_a_model_with_one_channel(play: Callable[..., Any]) -> None:
         ONE_CHANNEL,
         ("OUTP1 OFF", None),
         ("*RST;*CLS", None),
-        ("SOUR1:DATA:VOL:CLE;:FORM:BORD SWAP;:OUTP1:LOAD INF", None),
+        (ONE_CHANNEL_SET, None),
         NO_ERROR,
         ("OUTP1?", "0"),
     ]
@@ -95,7 +105,7 @@ def test_initialise_notices_an_output_that_stays_on(play: Callable[..., Any]) ->
         ONE_CHANNEL,
         ("OUTP1 OFF", None),
         ("*RST;*CLS", None),
-        ("SOUR1:DATA:VOL:CLE;:FORM:BORD SWAP;:OUTP1:LOAD INF", None),
+        (ONE_CHANNEL_SET, None),
         NO_ERROR,
         ("OUTP1?", "1"),
     ]
@@ -134,10 +144,17 @@ def test_channels_hold_their_own_waveform(play: Callable[..., Any]) -> None:
             message = message.replace(one + "1", one + "2")
         return message
 
-    exchange = [*LOAD, *((for_channel_2(message), answer) for message, answer in LOAD)]
-    with play(Keysight33500B, exchange) as driver:
+    second: list[tuple[str | bytes, str | bytes | None]] = [
+        (for_channel_2(message), answer) for message, answer in LOAD
+    ]
+    assert str(second[4][0]).endswith(":SOUR2:BURS:STAT ON")
+    second[4] = (f"{second[4][0]!s};:OUTP:SYNC:SOUR CH2", None)  # Sync follows what was loaded last
+    triggers = [("TRIG2", None), NO_ERROR, ("OUTP:SYNC:SOUR CH1;:TRIG1", None), NO_ERROR, ("TRIG1", None), NO_ERROR]
+    with play(Keysight33500B, [*LOAD, *second, *triggers]) as driver:
         driver.load(1, WAVEFORM, peak_v=2.5)
         driver.load(2, WAVEFORM, peak_v=2.5)
+        for channel in (2, 1, 1):
+            driver.trigger(channel)
 
 
 def test_out_of_memory_is_a_refusal_and_nothing_counts_as_loaded(play: Callable[..., Any]) -> None:

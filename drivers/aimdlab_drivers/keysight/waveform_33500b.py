@@ -47,6 +47,9 @@ class Keysight33500B(ScpiDriver):
     * Amplitude means the full range of the converter, from code -32767 to +32767, into high impedance
       (``OUTP:LOAD INF``): set to twice the peak, a sample of 1.0 is exactly the peak. That is only true if the load is
       of high impedance: into 50 ohm the terminal voltage is half.
+    * Sync is on (the family's guides: high from the first sample of a burst, all its repeats, to its end) and follows
+      the channel that was loaded or triggered last. Unverified on an instrument: that a sequence counts as one cycle
+      there too.
     * Between bursts the output rests at the first sample; a waveform that does not begin with zero is refused.
     * ``TRIG:DEL`` counts from the trigger, in steps of 4 ns; from an edge at Ext Trig the instrument itself takes some
       hundred nanoseconds more. That ``TRIG`` starts a burst whatever the source is, as the reference says of it, is not
@@ -85,6 +88,7 @@ class Keysight33500B(ScpiDriver):
         self._channels: int | None = None  # until it is known which model answers
         self._loaded: dict[int, _Loaded] = {}
         self._delayed: set[int] = set()  # channels whose trigger delay may not be 0
+        self._sync_from: int | None = 1  # the channel that Sync follows; None if that is in doubt
 
     def identify(self) -> Identity:
         """Who answers ``*IDN?``."""
@@ -108,7 +112,7 @@ class Keysight33500B(ScpiDriver):
         )
 
     def initialise(self) -> None:
-        """Outputs off, reset, volatile memory empty, little-endian blocks, voltages meant into high impedance.
+        """Outputs off, reset, memory empty, little-endian blocks, voltages meant into high impedance, Sync on.
 
         Volatile memory survives a program that died, and would end in "Out of memory" after a few such.
         """
@@ -117,11 +121,17 @@ class Keysight33500B(ScpiDriver):
         self._link.write(chain(*(f"OUTP{channel} OFF" for channel in self._each_channel())))
         self._link.write("*RST;*CLS")
         self._delayed.clear()
+        self._sync_from = None
         self._apply(
             *(f"SOUR{channel}:DATA:VOL:CLE" for channel in self._each_channel()),
             "FORM:BORD SWAP",
             *(f"OUTP{channel}:LOAD INF" for channel in self._each_channel()),
+            *(f"OUTP{channel}:SYNC:MODE NORM" for channel in self._each_channel()),
+            *(f"OUTP{channel}:SYNC:POL NORM" for channel in self._each_channel()),
+            *self._sync_to(1),
+            "OUTP:SYNC ON",
         )
+        self._sync_from = 1
         self._require_outputs(False, self._each_channel())
 
     def load(self, channel: int, waveform: Playable, peak_v: float) -> None:
@@ -156,6 +166,7 @@ class Keysight33500B(ScpiDriver):
             *([f"TRIG{channel}:DEL 0"] if channel in self._delayed else []),
             f"TRIG{channel}:SOUR BUS",
             f"{source}:BURS:STAT ON",
+            *self._sync_to(channel),
         )
         try:
             self._apply(*settings)
@@ -167,6 +178,7 @@ class Keysight33500B(ScpiDriver):
         self._require_loaded(channel, waveform, peak_v)
         self._loaded[channel] = _Loaded(held, waveform.repeats)
         self._delayed.discard(channel)
+        self._sync_from = channel
 
     def set_repeats(self, channel: int, repeats: int) -> None:
         """Play the loaded waveform ``repeats`` times per trigger."""
@@ -206,7 +218,8 @@ class Keysight33500B(ScpiDriver):
     def trigger(self, channel: int) -> None:
         """Start one finite burst of this channel now."""
         self._require_held(channel)
-        self._apply(f"TRIG{channel}")
+        self._apply(*self._sync_to(channel), f"TRIG{channel}")
+        self._sync_from = channel
 
     def stop(self, channel: int) -> None:
         """End the burst in progress: output off, then ABORt, which ends the bursts of both channels."""
@@ -227,6 +240,13 @@ class Keysight33500B(ScpiDriver):
 
     def _each_channel(self) -> range:
         return range(1, (self._channels or 2) + 1)
+
+    def _sync_to(self, channel: int) -> tuple[str, ...]:
+        """What makes Sync follow ``channel``; a model with one channel has no choice."""
+        if channel == self._sync_from or len(self._each_channel()) == 1:
+            return ()
+        self._sync_from = None
+        return (f"OUTP:SYNC:SOUR CH{channel}",)
 
     def _check_channel(self, channel: int) -> None:
         if channel not in self._each_channel():
