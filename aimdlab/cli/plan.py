@@ -145,7 +145,7 @@ def _reason_rows(made: Plan) -> Iterator[tuple[str, str]]:
         here = ", but is not in this campaign" if given.applies and method not in done else ""
         yield method, f"{applies}{here}: {given.evidence}"
     if reasons.conservative.evidence:
-        yield "level", f"IVAMP at input C; conservative: {reasons.conservative.evidence}"
+        yield "network", f"IVAMP at input C; why that is conservative: {reasons.conservative.evidence}"
     if reasons.tier:
         yield "tier", reasons.tier
     if reasons.static_field.applied is not None:

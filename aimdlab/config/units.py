@@ -7,7 +7,7 @@ A bare number where a unit belongs is refused, and so is a unit of another dimen
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
@@ -25,13 +25,18 @@ def _registry() -> UnitRegistry[Any]:
 
 def to_si(text: object, unit: str, example: str) -> float:
     """Convert ``text`` ("40 mT") to a float in ``unit`` ("T"); ValueError says what was expected, with ``example``."""
-    from pint.errors import PintError
-
     if not isinstance(text, str):
         raise ValueError(f"a unit is missing: expected a value like {example!r}, got {text!r}")  # noqa: TRY004
     number, _, unit_text = text.strip().partition(" ")
     if not unit_text:
         raise ValueError(f"expected a number, a space and a unit like {example!r}, got {text!r}")
+    return _convert(text, number, unit_text, unit, example)
+
+
+@lru_cache(maxsize=4096)  # a plan asks for the same limits in each of its thousands of steps
+def _convert(text: str, number: str, unit_text: str, unit: str, example: str) -> float:
+    from pint.errors import PintError
+
     try:
         magnitude = float(number)
         quantity = _registry().Quantity(magnitude, unit_text.strip().replace("%", "percent"))

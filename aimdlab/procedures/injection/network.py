@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aimdlab.config.bench import MonitorEntry
@@ -12,9 +12,8 @@ from aimdlab.signals.injected import InjectedSignal
 from aimdlab.signals.tissue_interface import (
     Interface,
     MonitorCoupling,
-    ResistorLoad,
+    mean_powers_w,
     monitor_coupling,
-    resistor_loads,
 )
 
 # Where the transfer is written down, besides its steady values: the fundamental and the edges of the gradient signal.
@@ -40,12 +39,22 @@ class InjectionPath:
     monitored: MonitorCoupling
     interface: Interface | None = None
     ratings_w: dict[str, float] | None = None
+    _at_one_volt: dict[InjectedSignal, dict[str, float]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def loads(self, signal: InjectedSignal, level_v: float) -> list[ResistorLoad]:
-        """The power in every rated resistor; empty for a plain divider."""
+    def mean_powers(self, signal: InjectedSignal, level_v: float) -> list[tuple[str, float, float]]:
+        """Name, mean power and rating, in watt, of every rated resistor; empty for a plain divider."""
         if self.interface is None or self.ratings_w is None:
             return []
-        return resistor_loads(self.interface, signal, level_v, self.ratings_w)
+        # Power goes with the square of the level; a campaign has seven levels of every signal.
+        if signal not in self._at_one_volt:
+            self._at_one_volt[signal] = mean_powers_w(self.interface, signal, 1.0)
+        return [
+            (name, mean_w * level_v * level_v, self.ratings_w[name.partition(".")[0]])
+            for name, mean_w in self._at_one_volt[signal].items()
+            if name.partition(".")[0] in self.ratings_w
+        ]
 
     def as_record(self) -> dict[str, Any]:
         """The transfer as the session keeps it: from C to D, and from D to the device port, by frequency."""
