@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,15 +64,15 @@ class InjectedSignal:
         """Width of pulse A."""
         return float(exact(self.tbpw_s) / 2)
 
-    @property
+    @cached_property
     def burst_s(self) -> float:
         """Duration of one burst."""
-        return float(self._cycle() * self.cycles)
+        return float(self._cycle * self.cycles)
 
-    @property
+    @cached_property
     def period_s(self) -> float:
         """Duration of one burst and the off time after it."""
-        return float(self._period())
+        return float(self._period)
 
     def burst_segments(self) -> tuple[Segment, ...]:
         """The levels of one burst in order; none has no duration, no two neighbours have the same value."""
@@ -89,7 +90,7 @@ class InjectedSignal:
     def pulse_b_starts_s(self) -> tuple[float, ...]:
         """When each pulse B of a burst begins, after the start of the burst; as many as there are cycles."""
         first = exact(self.tbpw_s) / 2 + exact(self.t_dwell_s)
-        return tuple(float(first + cycle * self._cycle()) for cycle in range(self.cycles))
+        return tuple(float(first + cycle * self._cycle) for cycle in range(self.cycles))
 
     def base_rate_hz(self) -> Fraction:
         """The lowest sample rate at which every duration is a whole number of samples; its multiples are the others."""
@@ -100,7 +101,7 @@ class InjectedSignal:
         """The smallest number of periods that together last at least ``exposure_s``; at least 1."""
         if not math.isfinite(exposure_s) or exposure_s <= 0:
             raise ConfigurationError(f"the exposure must be positive, got {exposure_s!r} s")
-        return math.ceil(exact(exposure_s) / self._period())
+        return math.ceil(exact(exposure_s) / self._period)
 
     def sampled(self, sample_rate_hz: float, exposure_s: float) -> SampledWaveform:
         """One period as samples, repeated for at least ``exposure_s``.
@@ -148,8 +149,10 @@ class InjectedSignal:
         values = np.array([segment.value for segment in self.burst_segments()], dtype=np.float64)
         return np.repeat(values, counts), int(exact(self.t_off_s) * rate)
 
+    @cached_property
     def _cycle(self) -> Fraction:
         return 2 * (exact(self.tbpw_s) + exact(self.t_dwell_s))
 
+    @cached_property
     def _period(self) -> Fraction:
-        return self._cycle() * self.cycles + exact(self.t_off_s)
+        return self._cycle * self.cycles + exact(self.t_off_s)

@@ -255,13 +255,18 @@ def resistor_loads(
     A rating is for continuous power: bursts end within about a second, too soon for a resistor to settle at their
     heat, so that the mean over bursts and off times is what counts.
     """
-    means = _powers(interface, signal, ivamp_v, burst_alone=False)
+    means = mean_powers_w(interface, signal, ivamp_v)
     bursts = _powers(interface, signal, ivamp_v, burst_alone=True)
     return [
         ResistorLoad(name, mean_w, bursts[name], ratings_w[name.partition(".")[0]])
         for name, mean_w in means.items()
         if name.partition(".")[0] in ratings_w
     ]
+
+
+def mean_powers_w(interface: Interface, signal: InjectedSignal, ivamp_v: float) -> dict[str, float]:
+    """The mean power in every resistor, by name, over bursts and off times."""
+    return _powers(interface, signal, ivamp_v, burst_alone=False)
 
 
 def _powers(interface: Interface, signal: InjectedSignal, ivamp_v: float, *, burst_alone: bool) -> dict[str, float]:

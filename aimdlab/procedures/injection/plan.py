@@ -239,10 +239,9 @@ def _demands(parts: Parts, signal: InjectedSignal, level_v: float, pulse_v: floa
     yield Demand("drive amplifier, input", "its driver's options", level_v / amplifier.gain, amplifier.max_input_v, "V")
     yield Demand("drive amplifier, output", "its driver's options", level_v, amplifier.max_output, amplifier.unit)
     yield Demand("injection network, input C", "injection_network.rated_input", level_v, path.rated_input_v, "V")
-    for load in path.loads(signal, level_v):
-        name = load.resistor.partition(".")[0]
-        key = f"injection_network.ratings.{name}"
-        yield Demand(f"injection network, {load.resistor} (mean power)", key, load.mean_w, load.rating_w, "W")
+    for resistor, mean_w, rating_w in path.mean_powers(signal, level_v):
+        key = f"injection_network.ratings.{resistor.partition('.')[0]}"
+        yield Demand(f"injection network, {resistor} (mean power)", key, mean_w, rating_w, "W")
     for name, monitor, peak_v in (
         (INJECTION_MONITOR, parts.injection, level_v * path.test_point_factor),
         (DEVICE_MONITOR, parts.device, level_v * path.port_factor + pulse_v),
