@@ -69,6 +69,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     generator = Simulated33500B(setting("generator", "33522B"))
     oscilloscope = SimulatedInfiniiVision(setting("oscilloscope", "DSOX3024A"))
     oscilloscope.inputs[1].connect(generator.outputs[1])
+    oscilloscope.external.connect(generator.sync.output)
     servers = [request.param(generator), request.param(oscilloscope)]
     for server in servers:
         server.start()
@@ -131,6 +132,19 @@ def test_a_sequence_is_recorded_with_its_off_time(pair: Pair) -> None:
     assert falls_s.tolist() == pytest.approx(expected_s, abs=2 * waveform.dt_s)  # three whole sequences, then none
     resting = (t_s > signal.burst_s + 1e-3) & (t_s < signal.period_s - 1e-3)
     assert np.abs(v[resting]).max() <= step_v
+
+
+def test_bursts_of_a_sequence_trigger_at_the_external_input(pair: Pair) -> None:
+    signal = InjectedSignal(tbpw_s=2e-3, t_dwell_s=1e-3, cycles=1, t_off_s=0.2)
+    pair.generator.load(1, signal.sequenced(100e3, 0.5), PEAK_V)
+    pair.generator.set_output(1, True)
+    setup = ScopeSetup((ScopeChannel(1, PEAK_V),), 1.5 * signal.period_s, 0.05, 20e3, "external", 1.5)
+    waveform = pair.record(setup)
+    v = waveform.codes.astype(float) * waveform.scale_v + waveform.offset_v
+    t_s = waveform.t0_s + np.arange(v.size) * waveform.dt_s
+    falls_s = t_s[1:][(v[1:] < -PEAK_V / 2) & (v[:-1] >= -PEAK_V / 2)]
+    expected_s = [signal.pulse_b_starts_s()[0] + k * signal.period_s for k in range(2)]
+    assert falls_s.tolist() == pytest.approx(expected_s, abs=2 * waveform.dt_s)
 
 
 def test_overdriven_input_shows_as_clipped(pair: Pair) -> None:

@@ -17,6 +17,8 @@ from aimdlab_simulators.world.trigger_wire import TriggerOutput
 
 AUTO_S = 0.1
 _SEARCH_DT_S = 50e-9
+# An edge of a logic level may be decided at the very time up to which somebody has looked already: it counts.
+_LOOK_BACK_S = 1e-9
 _SLOPES = {"POS": 1, "NEG": -1, "EITH": 0, "ALT": 0}
 
 
@@ -65,6 +67,7 @@ class Acquisition:
         self,
         variant: Variant,
         connectors: Mapping[int, ScopeInput],
+        external: ScopeInput,
         *,
         timebase: Timebase,
         past: Past,
@@ -72,6 +75,7 @@ class Acquisition:
     ) -> None:
         self._variant = variant
         self._connectors = connectors
+        self._external = external
         self._timebase = timebase
         self._past = past
         self._acquisitions = acquisitions
@@ -210,6 +214,10 @@ class Acquisition:
             level_v = (sign * level_v / inputs.probe - errors.offset_error_v) * errors.attenuation
             level_v /= 1.0 + errors.gain_error
             slope = int(sign) * slope
+        elif trigger.source == "EXT":
+            signal = self._external.signal
+            level_v /= self._settings.external.probe
+            start_s -= _LOOK_BACK_S
         return first_edge(signal, level_v, slope, start_s=start_s, end_s=end_s, dt_s=min(dt_s, _SEARCH_DT_S))
 
     def _record(self, plan: _Plan, trigger_s: float) -> Record:

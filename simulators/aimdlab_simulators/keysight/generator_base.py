@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aimdlab.errors import ConfigurationError
 from aimdlab_simulators.keysight.generator_channel import ChannelSettings, GeneratorChannel
+from aimdlab_simulators.keysight.generator_sync import SyncConnector
 from aimdlab_simulators.scpi import Call, ScpiInstrument
 from aimdlab_simulators.timebase import Cancellation
 from aimdlab_simulators.world.generator_output import GeneratorOutput
@@ -66,6 +67,8 @@ class GeneratorBase(ScpiInstrument):
         }
         self.outputs = {number: channel.output for number, channel in self.channels.items()}
         self.inputs: dict[int, ScopeInput] = {}
+        self.sync = SyncConnector(setting.past, self.channels)
+        self.connector_outputs = {"sync": self.sync.output}
         self.ext_trig = TriggerInput(self._edge, self._listens)
         self.trigger_inputs = {"ext_trig": self.ext_trig}
         for output in self.outputs.values():

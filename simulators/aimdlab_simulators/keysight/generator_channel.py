@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aimdlab_simulators.keysight import shapes
@@ -57,6 +58,8 @@ class ChannelSettings:
     trigger_delay: float = 0.0
     trigger_timer: float = 1.0
     continuous: bool = True
+    sync_mode: str = "NORM"
+    sync_polarity: str = "NORM"
 
     @property
     def load_factor(self) -> float:
@@ -81,20 +84,27 @@ class GeneratorChannel:
         settings: changed by the SCPI side, which then calls ``refresh``.
         memory: arbitrary waveforms and sequences.
         output: the Signal.
+        anchor_s: world time at which what plays without end began.
+        burst_s: start and end of the last triggered burst.
     """
 
     def __init__(self, output: GeneratorOutput, memory_points: int) -> None:
         self.settings = ChannelSettings()
         self.memory = ArbMemory(memory_points)
         self.output = output
-        self._anchor_s = 0.0
-        self._burst_s: tuple[float, float] | None = None  # start and end of the last triggered burst
+        self.anchor_s = 0.0
+        self.burst_s: tuple[float, float] | None = None
+        self._followers: list[Callable[[float], None]] = []
+
+    def after_refresh(self, follower: Callable[[float], None]) -> None:
+        """Call ``follower(now_s)`` whenever what plays from ``now_s`` on may have changed."""
+        self._followers.append(follower)
 
     def restart(self, now_s: float) -> None:
         """Begin the waveform anew: a burst in hand ends, an internally triggered one starts again."""
         with self.output.lock:
-            self._anchor_s = now_s
-            self._burst_s = None
+            self.anchor_s = now_s
+            self.burst_s = None
             self.refresh(now_s)
 
     def trigger(self, now_s: float) -> bool:
@@ -104,8 +114,8 @@ class GeneratorChannel:
             if not (settings.burst and settings.burst_mode == "TRIG") or self.playing_until_s(now_s) is not None:
                 return False
             start_s = now_s + settings.trigger_delay
-            length_s = self._burst_length_s() * settings.trigger_count
-            self._burst_s = (start_s, start_s + length_s)
+            length_s = self.burst_length_s() * settings.trigger_count
+            self.burst_s = (start_s, start_s + length_s)
             self.refresh(now_s)
         return True
 
@@ -122,20 +132,26 @@ class GeneratorChannel:
 
     def playing_until_s(self, now_s: float) -> float | None:
         """World time at which the triggered burst in hand ends (inf for an endless one), None if none plays."""
-        return self._burst_s[1] if self._burst_s is not None and now_s < self._burst_s[1] else None
+        return self.burst_s[1] if self.burst_s is not None and now_s < self.burst_s[1] else None
 
     def refresh(self, now_s: float) -> None:
         """Put what the settings say on the output from ``now_s`` on; what plays goes on in phase."""
+        with self.output.lock:  # nobody looks before the followers have followed
+            self._refresh_output(now_s)
+            for follower in self._followers:
+                follower(now_s)
+
+    def _refresh_output(self, now_s: float) -> None:
         settings = self.settings
         if not settings.output:
             self.output.play(now_s, (now_s, Constant(), now_s))
         elif not settings.burst:
-            self.output.play(now_s, (now_s, self._waveform(settings.phase_deg), self._anchor_s))
+            self.output.play(now_s, (now_s, self._waveform(settings.phase_deg), self.anchor_s))
         elif settings.burst_mode == "GAT":
             # The Ext Trig input is low: it opens the gate only if true-low logic was chosen.
             waveform = self._waveform(settings.burst_phase_deg)
             playing = waveform if settings.gate_polarity == "INV" else Constant(_first(waveform))
-            self.output.play(now_s, (now_s, playing, self._anchor_s))
+            self.output.play(now_s, (now_s, playing, self.anchor_s))
         else:
             self._refresh_burst(now_s)
 
@@ -145,11 +161,11 @@ class GeneratorChannel:
         rest = Constant(_first(waveform))
         if settings.trigger_source in ("IMM", "TIM"):
             period_s = settings.burst_period if settings.trigger_source == "IMM" else settings.trigger_timer
-            length_s = self._burst_length_s()
+            length_s = self.burst_length_s()
             train = waveform if math.isinf(length_s) else Bursts(waveform, length_s, period_s, rest.volts)
-            self.output.play(now_s, (now_s, train, self._anchor_s))
-        elif self._burst_s is not None and now_s < self._burst_s[1]:
-            start_s, end_s = self._burst_s
+            self.output.play(now_s, (now_s, train, self.anchor_s))
+        elif self.burst_s is not None and now_s < self.burst_s[1]:
+            start_s, end_s = self.burst_s
             programs: list[tuple[float, Waveform, float]] = [(now_s, rest, now_s)] if now_s < start_s else []
             programs.append((max(start_s, now_s), waveform, start_s))
             if math.isfinite(end_s):
@@ -172,7 +188,8 @@ class GeneratorChannel:
         chosen = self.memory.find(self.settings.arb) if self.settings.function == "ARB" else None
         return chosen.described() if isinstance(chosen, Sequence) else None
 
-    def _burst_length_s(self) -> float:
+    def burst_length_s(self) -> float:
+        """Duration of one burst, inf if endless."""
         cycles = self.settings.burst_cycles
         return math.inf if cycles >= INFINITE_CYCLES else cycles * self.cycle_s()
 

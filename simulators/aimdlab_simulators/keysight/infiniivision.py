@@ -3,7 +3,7 @@
 After the "InfiniiVision 3000 X-Series Oscilloscopes Programmer's Guide" and Keysight's own example scripts (number of
 points by mode, HRESolution without averaging in RAW, sources that switch channels on). Not modelled: measurements,
 math, FFT, digital channels, serial decode, masks, WaveGen, segments, averaging and peak detection, AC coupling,
-triggers other than the edge, the screen's content, files.
+triggers other than the edge, the bandwidth of the external trigger input, the screen's content, files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import asdict
 from aimdlab_simulators.keysight.scope_run import RunCommands
 from aimdlab_simulators.keysight.scope_settings import (
     AcquireSettings,
+    ExternalSettings,
     InputSettings,
     ScopeSettings,
     TimebaseSettings,
@@ -31,7 +32,7 @@ _SCREEN = (80, 48)
 
 
 class SimulatedInfiniiVision(SetupCommands, RunCommands, TransferCommands):
-    """Two or four inputs that look at nodes of the world.
+    """Two or four inputs, and one for the external trigger (``ext`` in a world file), that look at nodes of the world.
 
     Attributes:
         inputs: the connectors, by channel number.
@@ -83,6 +84,7 @@ class SimulatedInfiniiVision(SetupCommands, RunCommands, TransferCommands):
                 inputs={int(number): InputSettings(**inputs) for number, inputs in found["inputs"].items()},
                 timebase=TimebaseSettings(**found["timebase"]),
                 trigger=TriggerSettings(**found["trigger"]),
+                external=ExternalSettings(**found["external"]),
                 acquire=AcquireSettings(**found["acquire"]),
                 transfer=TransferSettings(**found["transfer"]),
                 labels=bool(found["labels"]),

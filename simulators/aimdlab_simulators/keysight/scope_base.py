@@ -34,12 +34,15 @@ class ScopeBase(ScpiInstrument):
             )
             for number in range(1, self.variant.channels + 1)
         }
+        self.external = ScopeInput(InputErrors(), seed=setting.seed, name=f"{setting.name}.ext")
+        self.connector_inputs = {"ext": self.external}
         self.outputs: dict[int, GeneratorOutput] = {}
         self.world_lock = setting.past.lock
         self.settings = ScopeSettings.default(self.variant)
         self.acquisition = Acquisition(
             self.variant,
             self.inputs,
+            self.external,
             timebase=setting.timebase,
             past=setting.past,
             acquisitions=setting.acquisitions,

@@ -15,7 +15,7 @@ _LEVEL_V = 1e3
 
 
 class RunCommands(ScopeBase):
-    """Edge trigger only; nothing is connected to the external trigger input; holdoff and the filters change nothing."""
+    """Edge trigger only; holdoff and the filters change nothing."""
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -176,7 +176,8 @@ class RunCommands(ScopeBase):
         source = trigger.source if named is None else self.channel_number(named, *_OTHER_SOURCES)
         if call.query:
             return trigger.levels_v.get(source, 0.0)
-        level_v = call.argument().number("V", -_LEVEL_V, _LEVEL_V)
+        reach_v = self.settings.external.range_v if source == "EXT" else _LEVEL_V
+        level_v = call.argument().number("V", -reach_v, reach_v)
         self.settle()
         trigger.levels_v[source] = level_v
         self.changed()

@@ -15,17 +15,19 @@ class Variant:
         channels: analog inputs.
         sample_rate_hz: with one channel of each pair in use; half of it otherwise.
         memory_points: of a single acquisition, with one channel of each pair in use; half of it otherwise.
+        external_ranges_v: of the external trigger input with a 1:1 probe.
     """
 
     idn: str
     channels: int
     sample_rate_hz: float
     memory_points: int
+    external_ranges_v: tuple[float, ...] = (8.0,)
 
 
 VARIANTS = {
     "DSOX3024A": Variant("DSO-X 3024A", 4, 4e9, 4_000_000),
-    "DSOX1102G": Variant("DSO-X 1102G", 2, 2e9, 1_000_000),
+    "DSOX1102G": Variant("DSO-X 1102G", 2, 2e9, 1_000_000, (1.6, 8.0)),
 }
 
 
@@ -86,6 +88,15 @@ class TriggerSettings:
 
 
 @dataclass
+class ExternalSettings:
+    """``:EXTernal``, the external trigger input; volts at the probe's tip as for ``InputSettings``."""
+
+    range_v: float = 8.0
+    probe: float = 1.0
+    unit: str = "VOLT"
+
+
+@dataclass
 class AcquireSettings:
     """``:ACQuire``."""
 
@@ -115,6 +126,7 @@ class ScopeSettings:
     inputs: dict[int, InputSettings]
     timebase: TimebaseSettings = field(default_factory=TimebaseSettings)
     trigger: TriggerSettings = field(default_factory=TriggerSettings)
+    external: ExternalSettings = field(default_factory=ExternalSettings)
     acquire: AcquireSettings = field(default_factory=AcquireSettings)
     transfer: TransferSettings = field(default_factory=TransferSettings)
     labels: bool = False

@@ -1,9 +1,9 @@
-""":CHANnel, :TIMebase and :ACQuire of the simulated InfiniiVision oscilloscopes."""
+""":CHANnel, :EXTernal, :TIMebase and :ACQuire of the simulated InfiniiVision oscilloscopes."""
 
 from __future__ import annotations
 
 from aimdlab_simulators.keysight.scope_base import ScopeBase, number_text
-from aimdlab_simulators.scpi import Call, command
+from aimdlab_simulators.scpi import Call, ScpiError, command
 
 _DIVISIONS_V = 8
 _DIVISIONS_S = 10
@@ -118,6 +118,54 @@ class SetupCommands(ScopeBase):
             f"COUP {settings.coupling};IMP {settings.impedance};DISP {settings.display:d};"
             f'BWL {settings.bandwidth_limit:d};INV {settings.invert:d};LAB "{settings.label}";UNIT {settings.unit};'
             f"PROB {number_text(settings.probe)};PROB:SKEW {number_text(settings.skew_s)};STYP SING"
+        )
+
+    @command("EXTernal:RANGe", "EXTernal:RANGe?")
+    def external_range(self, call: Call) -> float | None:
+        """Full scale of the external trigger input; the next larger one that there is."""
+        settings, ranges_v = self.settings.external, self.variant.external_ranges_v
+        if call.query:
+            return settings.range_v
+        asked_v = call.argument().number(("V", "MV"), 0.0, ranges_v[-1] * settings.probe)
+        self._set(settings, "range_v", next(v for v in ranges_v if v * settings.probe >= asked_v) * settings.probe)
+        return None
+
+    @command("EXTernal:PROBe", "EXTernal:PROBe?")
+    def external_probe(self, call: Call) -> float | None:
+        """Attenuation of the probe there; range and level follow it."""
+        settings = self.settings.external
+        if call.query:
+            return settings.probe
+        probe = call.argument().number("X", 0.1, 1e3)
+        self.settle()
+        factor = probe / settings.probe
+        settings.probe = probe
+        settings.range_v *= factor
+        levels = self.settings.trigger.levels_v
+        levels["EXT"] = levels.get("EXT", 0.0) * factor
+        self.changed()
+        return None
+
+    @command("EXTernal:UNITs", "EXTernal:UNITs?")
+    def external_unit(self, call: Call) -> str | None:
+        """VOLT or AMPere."""
+        return self.word(call, self.settings.external, "unit", "VOLT", "AMPere")
+
+    @command("EXTernal:BWLimit", "EXTernal:BWLimit?")
+    def external_bandwidth_limit(self, call: Call) -> int | None:
+        """OFF is all that it can be."""
+        if call.query:
+            return 0
+        if call.argument().boolean():
+            raise ScpiError(-224, "Illegal parameter value")
+        return None
+
+    @command("EXTernal?")
+    def external_setup(self, _call: Call) -> str:
+        """Everything of the external trigger input in one line."""
+        settings = self.settings.external
+        return (
+            f":EXT:BWL 0;RANG {number_text(settings.range_v)};UNIT {settings.unit};PROB {number_text(settings.probe)}"
         )
 
     @command("TIMebase:MODE", "TIMebase:MODE?")

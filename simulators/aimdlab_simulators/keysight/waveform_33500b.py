@@ -2,7 +2,7 @@
 
 After the "33500B Series Operating and Service Guide" (Keysight 33500-90901), as far as public copies and public drivers
 show it. Not modelled: sweeps, lists and modulation (their settings are not accepted), dual-channel coupling, files,
-triggers within a sequence, the signals of Trig Out and Sync, output overload, the shape of edges.
+triggers within a sequence, the signal of Trig Out, output overload, the shape of edges.
 Numbers of positive error codes other than +880 are those of the 33220A family.
 """
 
@@ -36,6 +36,7 @@ class Simulated33500B(FunctionCommands, LevelCommands, ArbCommands, BurstCommand
         """``*RST``: outputs off, 1 kHz sine of 100 mVpp; waveforms that are loaded stay."""
         super().reset()
         self._put_back()
+        self.sync.enabled, self.sync.source = True, 1
         for channel in self.channels.values():
             channel.settings = ChannelSettings()
             channel.restart(self.timebase.now_s())
@@ -68,7 +69,6 @@ class Simulated33500B(FunctionCommands, LevelCommands, ArbCommands, BurstCommand
 
     def _put_back(self) -> None:
         self.angle_unit = "DEG"
-        self._sync = {"state": True, "source": "CH1", "mode": "NORM", "polarity": "NORM"}
         self._trigger_out = {"state": False, "source": "CH1", "slope": "POS"}
         self._display = True
         self._text = ""
@@ -78,24 +78,29 @@ class Simulated33500B(FunctionCommands, LevelCommands, ArbCommands, BurstCommand
     def sync_state(self, call: Call) -> int | None:
         """Whether the Sync connector is on."""
         if call.query:
-            return int(bool(self._sync["state"]))
-        self._sync["state"] = call.argument().boolean()
+            return int(self.sync.enabled)
+        self.sync.enabled = call.argument().boolean()
+        self.sync.refresh(self.timebase.now_s())
         return None
 
     @command("OUTPut#:SYNC:SOURce", "OUTPut#:SYNC:SOURce?")
     def sync_source(self, call: Call) -> str | None:
         """The channel that the Sync connector follows."""
-        return self._of(self._sync, "source", call, "CH1", "CH2")
+        if call.query:
+            return f"CH{self.sync.source}"
+        self.sync.source = int(call.argument().word(*(f"CH{number}" for number in self.channels))[2:])
+        self.sync.refresh(self.timebase.now_s())
+        return None
 
     @command("OUTPut#:SYNC:MODE", "OUTPut#:SYNC:MODE?")
     def sync_mode(self, call: Call) -> str | None:
-        """What the Sync connector shows."""
-        return self._of(self._sync, "mode", call, "NORMal", "CARRier", "MARKer")
+        """What the Sync connector shows of the channel."""
+        return self.word(call, "sync_mode", "NORMal", "CARRier", "MARKer")
 
     @command("OUTPut#:SYNC:POLarity", "OUTPut#:SYNC:POLarity?")
     def sync_polarity(self, call: Call) -> str | None:
-        """Polarity of the Sync connector."""
-        return self._of(self._sync, "polarity", call, "NORMal", "INVerted")
+        """Polarity of the channel's Sync signal."""
+        return self.word(call, "sync_polarity", "NORMal", "INVerted")
 
     @command("OUTPut:TRIGger[:STATe]", "OUTPut:TRIGger[:STATe]?")
     def trigger_out(self, call: Call) -> int | None:

@@ -124,7 +124,11 @@ class _Builder:
         inputs: Mapping[int, ScopeInput] = getattr(instrument, "inputs", {})
         self._points |= {f"{name}.{number}": output for number, output in outputs.items()}
         self._inputs |= {f"{name}.{number}": connector for number, connector in inputs.items()}
-        self._outputs += outputs.values()
+        named_outputs: Mapping[str, GeneratorOutput] = getattr(instrument, "connector_outputs", {})
+        named_inputs: Mapping[str, ScopeInput] = getattr(instrument, "connector_inputs", {})
+        self._points |= {f"{name}.{connector}": output for connector, output in named_outputs.items()}
+        self._inputs |= {f"{name}.{connector}": entrance for connector, entrance in named_inputs.items()}
+        self._outputs += [*outputs.values(), *named_outputs.values()]
         entrances: Mapping[str, TriggerInput] = getattr(instrument, "trigger_inputs", {})
         exits: Mapping[str, TriggerOutput] = getattr(instrument, "trigger_outputs", {})
         self._trigger_inputs |= {f"{name}.{connector}": entrance for connector, entrance in entrances.items()}

@@ -183,8 +183,9 @@ NodeConfig = Annotated[
 class WorldFile(ConfigModel):
     """A world as its YAML file says it.
 
-    ``wires`` go from an oscilloscope input to the point it looks at, and from a trigger input to the trigger output
-    that drives it (``generator.ext_trig: oscilloscope.trig_out``).
+    ``wires`` go from an oscilloscope input to the point it looks at (its external trigger input is one as well:
+    ``oscilloscope.ext: generator.sync``), and from a trigger input to the trigger output that drives it
+    (``generator.ext_trig: oscilloscope.trig_out``).
     """
 
     aimdlab: Literal["world/1"]

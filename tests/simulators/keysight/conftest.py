@@ -19,7 +19,7 @@ instruments:
   generator: {model: g, variant: 33522B, serial: MY1, firmware: "1", transport: socket}
   oscilloscope:
     {model: s, variant: DSOX3024A, serial: MY2, firmware: "1", transport: hislip, channels: {2: {noise: "20 mV"}}}
-wires: {oscilloscope.1: generator.1, oscilloscope.2: generator.2}
+wires: {oscilloscope.1: generator.1, oscilloscope.2: generator.2, oscilloscope.ext: generator.sync}
 """
 
 

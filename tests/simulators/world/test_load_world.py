@@ -65,6 +65,8 @@ def test_a_good_one_is_wired(tmp_path: Path) -> None:
         ("input: generator.1", "input: network.D", 8, "nodes.network.input", "circle: amplifier -> network -> amplifier"),
         ("device: pacemaker", "device: pacer", 8, "nodes.network.device", "Did you mean 'pacemaker'?"),
         ("network.K", "network.L", 12, "wires.oscilloscope.2", "no point 'network.L'"),
+        ("oscilloscope.2: network.K", "oscilloscope.ext: generator.snyc", 12, "wires.oscilloscope.ext", "Did you mean 'generator.sync'?"),
+        ("oscilloscope.2: network.K", "oscilloscope.exit: generator.sync", 12, "wires.oscilloscope.exit", "Did you mean 'oscilloscope.ext'?"),
         ("oscilloscope.2:", "oscilloscope.5:", 12, "wires.oscilloscope.5", "no oscilloscope input 'oscilloscope.5'"),
         ("33522B", "33999X", 4, "instruments.generator", "no variant '33999X'"),
         ("model: keysight_33500b", "model: keysight_33501", 4, "instruments.generator.model", "no simulator"),
