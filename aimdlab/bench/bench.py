@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -53,6 +53,11 @@ class Bench:
         self.clock = clock
         self.operator = operator
         self.events: EventSink = NoEvents()
+        self._take: Callable[[Capture], None] = _nobody
+
+    def show_captures_to(self, take: Callable[[Capture], None]) -> None:
+        """Show every capture to ``take`` as soon as it is fetched, so that work on it can begin beside the bench."""
+        self._take = take
 
     def report_to(self, events: EventSink) -> None:
         """Report to ``events`` from now on, beginning with who answered."""
@@ -76,7 +81,7 @@ class Bench:
     def capture(self, name: str, kind: str, waveform: Waveform) -> Capture:
         """What an oscilloscope input recorded, scaled to the point ``name`` that it watches."""
         factor = self.file.monitors[name].factor
-        return Capture(
+        capture = Capture(
             channel=name,
             kind=kind,
             codes=waveform.codes,
@@ -92,6 +97,8 @@ class Bench:
             u_offset=waveform.u_offset_v * factor,
             u_time=waveform.u_time,
         )
+        self._take(capture)
+        return capture
 
     def initialise(self) -> None:
         """Bring every instrument to its driver's known state, every output off."""
@@ -139,6 +146,10 @@ class Bench:
     def close(self) -> None:
         """Close every link."""
         _close(self.instruments)
+
+
+def _nobody(_capture: Capture) -> None:
+    """Nobody wants to see captures early."""
 
 
 def connect(

@@ -98,6 +98,7 @@ def run_campaign(
         )
         with SessionFolder.create(session_path, header, bench_clock=bench.clock.now_s) as session:
             bench.report_to(session.events)
+            bench.show_captures_to(session.prepare)
             attention.listen(session.inbox, session.events)
             started(plan, bench, simulated)
             mark = simulated.mark if simulated is not None else _no_mark

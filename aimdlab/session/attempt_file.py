@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError, RecordError
-from aimdlab.session import canonical, hdf5
+from aimdlab.session import hdf5
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, parse_record
-from aimdlab.session.codes import write_codes
+from aimdlab.session.codes import PackedCodes, write_codes
 from aimdlab.session.model import Attempt
 
 
-def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord) -> None:
-    """Write an attempt and its record into an empty group, as ``docs/session-format.md`` says."""
+def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, captures: Sequence[PackedCodes]) -> None:
+    """Write an attempt, its record and its packed captures into an empty group, as ``docs/session-format.md`` says."""
     group.attrs["format"] = "aimdlab-attempt"
     hdf5.write_text(group, "record", record.text).attrs["sha256"] = record.sha256
     codes = group.create_group("codes")
-    for position, capture in enumerate(attempt.captures):
-        write_codes(codes, f"{position:04d}", canonical.little_endian(capture.codes))
+    for position, packed in enumerate(captures):
+        write_codes(codes, f"{position:04d}", packed)
     readings = group.create_group("readings")
     for position, reading in enumerate(attempt.readings):
         readings[f"{position:04d}"] = np.stack([reading.t_s, reading.values])

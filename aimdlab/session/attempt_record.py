@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,6 +14,7 @@ from aimdlab.capture import Capture, Codes, Reading
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.scoring.results import Criterion, DecisionRule, Feature, Outcome, Score, Verdict
 from aimdlab.session import canonical
+from aimdlab.session.codes import PackedCodes
 from aimdlab.session.header import FORMAT_VERSION
 from aimdlab.session.model import Attempt
 
@@ -56,12 +57,16 @@ class StoredRecord:
         return f"attempt {self.number} at step {self.step} ({self.attempt['step_id']})"
 
 
-def make_record(attempt: Attempt, *, index: int, previous: str) -> StoredRecord:
-    """The record of an attempt as link ``index`` of the chain. Raises RecordError if the session cannot hold it."""
-    _check(attempt)
+def make_record(attempt: Attempt, captures: Sequence[PackedCodes], *, index: int, previous: str) -> StoredRecord:
+    """The record of an attempt, whose captures are packed, as link ``index`` of the chain."""
+    described = _shallow(attempt)
+    described["captures"] = [
+        {**_shallow(capture), "codes": packed.description}
+        for capture, packed in zip(attempt.captures, captures, strict=True)
+    ]
     text = canonical.encode(
         {
-            "attempt": attempt,
+            "attempt": described,
             "format_version": FORMAT_VERSION,
             "index": index,
             "previous": previous,
@@ -172,6 +177,10 @@ def checked(record: StoredRecord, what: str, array: NDArray[Any], expected: dict
     return array
 
 
+def _shallow(value: Attempt | Capture) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 def _score(values: dict[str, Any]) -> Score:
     return Score(
         verdict=Verdict(values["verdict"]),
@@ -186,8 +195,8 @@ def _outcome(values: dict[str, Any]) -> Outcome:
     return Outcome(**{**values, "criterion": Criterion(**criterion), "verdict": Verdict(values["verdict"])})
 
 
-def _check(attempt: Attempt) -> None:
-    """Refuse what the file format has no place for, before anything is written."""
+def check_attempt(attempt: Attempt) -> None:
+    """Refuse what the file format has no place for, before anything is written; RecordError names it."""
     name = f"attempt {attempt.number} at step {attempt.step} ({attempt.step_id})"
     for capture in attempt.captures:
         if capture.codes.ndim != 1 or canonical.little_endian(capture.codes).dtype.str not in CODE_TYPES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -10,13 +11,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
+from aimdlab.session import canonical
 
 
-def write_codes(group: h5py.Group, name: str, codes: NDArray[Any]) -> h5py.Dataset:
-    """A capture's codes, shape (n,), compressed without loss in one chunk, so that sealing can copy it verbatim."""
-    if codes.shape[0] == 0:
-        return group.create_dataset(name, data=codes)
-    return group.create_dataset(name, data=codes, chunks=codes.shape, **_storage())
+@dataclass(frozen=True)
+class PackedCodes:
+    """The codes of a capture as the record describes them and as they are stored.
+
+    Attributes:
+        description: what stands in the record (:func:`aimdlab.session.canonical.describe_array`).
+        dtype: of a code, little-endian.
+        n: number of codes.
+        chunk: compressed; b"" if there are none.
+        mask: the filters that were left out because they gained nothing, as HDF5 counts them.
+    """
+
+    description: dict[str, canonical.Json]
+    dtype: np.dtype[Any]
+    n: int
+    chunk: bytes
+    mask: int
+
+
+def pack(codes: NDArray[Any]) -> PackedCodes:
+    """Hash and compress the codes of a capture, shape (n,), without loss."""
+    stored = canonical.little_endian(codes)
+    description = canonical.describe_array(stored)
+    if stored.size == 0:
+        return PackedCodes(description, stored.dtype, 0, b"", 0)
+    # Through HDF5 itself, whose filters are the only ones that are known to fit each other.
+    with h5py.File("chunk", "w", driver="core", backing_store=False, rdcc_nbytes=0) as file:
+        dataset = file.create_dataset("codes", data=stored, chunks=stored.shape, **_storage())
+        mask, chunk = dataset.id.read_direct_chunk((0,))
+    return PackedCodes(description, stored.dtype, stored.size, chunk, mask)
+
+
+def write_codes(group: h5py.Group, name: str, packed: PackedCodes) -> h5py.Dataset:
+    """A capture's codes, shape (n,), in one chunk, so that sealing can copy it verbatim."""
+    if packed.n == 0:
+        return group.create_dataset(name, shape=(0,), dtype=packed.dtype)
+    dataset = group.create_dataset(name, shape=(packed.n,), dtype=packed.dtype, chunks=(packed.n,), **_storage())
+    dataset.id.write_direct_chunk((0,), packed.chunk, packed.mask)
+    return dataset
 
 
 class CodeRows:

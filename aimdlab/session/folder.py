@@ -11,9 +11,10 @@ from typing import Self
 import h5py
 
 from aimdlab import _platform
+from aimdlab.capture import Capture
 from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
 from aimdlab.session import attempt_file, hdf5
-from aimdlab.session.attempt_record import StoredRecord, make_record
+from aimdlab.session.attempt_record import StoredRecord, check_attempt, make_record
 from aimdlab.session.base import COMMITTED, FOUND
 from aimdlab.session.chain import check_links
 from aimdlab.session.events import EventLog
@@ -30,6 +31,7 @@ from aimdlab.session.header import SessionHeader
 from aimdlab.session.header_file import write_header
 from aimdlab.session.inbox import Inbox
 from aimdlab.session.model import Attempt
+from aimdlab.session.packer import Packer
 from aimdlab.session.room import folder_bytes, require_room
 
 BenchClock = Callable[[], float]
@@ -87,6 +89,7 @@ class SessionFolder:
         self._count = 0
         self._bytes = folder_bytes(path)
         self._unreported: list[tuple[str, StoredRecord]] = []
+        self._packer = Packer()
 
     @classmethod
     def create(cls, path: Path, header: SessionHeader, *, bench_clock: BenchClock | None = None) -> Self:
@@ -150,6 +153,13 @@ class SessionFolder:
         folder.report_commits()
         return folder
 
+    def prepare(self, capture: Capture) -> None:
+        """Hash and compress a capture of the attempt in hand, beside whatever goes on; its commit finds it done.
+
+        ``capture`` must not change any more.
+        """
+        self._packer.begin(capture)
+
     def commit(self, attempt: Attempt) -> str:
         """Write an attempt so that neither a crash nor a power cut loses it; returns its hash.
 
@@ -162,8 +172,10 @@ class SessionFolder:
             raise RecordError(
                 f"{target} is there already: attempt {attempt.number} at {attempt.step_id} was committed before"
             )
-        record = make_record(attempt, index=self._count, previous=self.last_sha256)
-        image = hdf5.build_image(lambda group: attempt_file.write_attempt(group, attempt, record))
+        check_attempt(attempt)
+        captures = self._packer.finish(attempt.captures)
+        record = make_record(attempt, captures, index=self._count, previous=self.last_sha256)
+        image = hdf5.build_image(lambda group: attempt_file.write_attempt(group, attempt, record, captures))
         # This attempt, and then the sealed copy of the whole session beside the folder.
         require_room(self.path, self._bytes + 2 * len(image), f"record {record.name} and seal the session")
         try:
@@ -196,6 +208,7 @@ class SessionFolder:
 
     def close(self) -> None:
         """Bring the event log to the medium and close it; the folder stays."""
+        self._packer.close()
         self.events.close()
 
     def __enter__(self) -> Self:

@@ -17,6 +17,7 @@ from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.scoring.results import Criterion, DecisionRule, Feature, Outcome, Score, Verdict
 from aimdlab.session.attempt_file import read_attempt, write_attempt
 from aimdlab.session.attempt_record import make_record
+from aimdlab.session.codes import pack
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.model import Attempt
 from aimdlab.session.reader import open_session
@@ -100,7 +101,8 @@ def assert_alike(left: Any, right: Any) -> None:
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_an_attempt_comes_back_from_a_group_to_the_bit(attempt: Attempt) -> None:
     with h5py.File("memory", "w", driver="core", backing_store=False) as file:
-        write_attempt(file, attempt, make_record(attempt, index=0, previous="0" * 64))
+        packed = [pack(capture.codes) for capture in attempt.captures]
+        write_attempt(file, attempt, make_record(attempt, packed, index=0, previous="0" * 64), packed)
         assert_alike(attempt, read_attempt(file, "memory"))
 
 
@@ -133,7 +135,8 @@ def test_codes_are_read_only_when_asked_for_and_checked_then(
 ) -> None:
     attempt = make_attempt(0)
     with h5py.File(tmp_path / "one.h5", "w") as file:
-        write_attempt(file, attempt, make_record(attempt, index=0, previous="0" * 64))
+        packed = [pack(capture.codes) for capture in attempt.captures]
+        write_attempt(file, attempt, make_record(attempt, packed, index=0, previous="0" * 64), packed)
         found = read_attempt(file, "one.h5")
         file["codes/0001"][5] += 1
         assert found.captures[1].n == 100
