@@ -34,8 +34,8 @@ WATCH = "watch"
 BURST_OFF_S = 0.02
 """Off time that follows the burst in the generator; the next beat comes later."""
 
-_LOWEST = {"pulse_interval_min", "pulse_amplitude_min", "pulse_width_min"}
-_HIGHEST = {"pulse_interval_max", "pulse_interval_cut", "pulse_amplitude_max", "pulse_width_max"}
+_LOWEST = {"pulse_interval_min", "pulse_width_min"}
+_HIGHEST = {"pulse_interval_max", "pulse_interval_cut", "pulse_width_max"}
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,12 @@ def score_synchronised(
     Returns:
         INVALID if level or share at the device monitor are not proven; or if the coincidence of any beat is not, a
         beat's pulse cannot be told from the injected signal, or beats are missing, unless the others prove a FAIL; else
-        what the criteria say. Features: those of :mod:`~aimdlab.scoring.level`, :data:`SYNCHRONISED_FEATURES` with the
-        extremes over all exposed beats (an amplitude or width of an exposed pulse or the next one, an interval from the
-        exposed pulse to the next; ``superposed_*``: of the voltage during the exposed pulse, what is injected included;
-        ``rectified_offset_*``: of the mean after it), ``exposed_beats``, ``burst_offset_min``, ``_max`` (s, measured),
-        ``burst_level_min``, ``_max`` (V, at the injection monitor), ``device_coupling``, ``exposure_proven``.
+        what the criteria say. Features: those of :mod:`~aimdlab.scoring.level`; of :data:`SYNCHRONISED_FEATURES` the
+        extremes over all exposed beats (an amplitude: of any tenth of the exposed pulse or the next one; a width: of
+        either; an interval: from the one to the other; ``superposed_*``: the voltage during the exposed pulse, what is
+        injected included; ``rectified_offset_*``: the mean after it); ``exposed_beats``; ``burst_offset_min``, ``_max``
+        (s, measured); ``burst_level_min``, ``_max`` (V, at the injection monitor); ``device_coupling``;
+        ``exposure_proven``.
 
     Raises:
         ConfigurationError: a key or a criterion is missing or wrong.
@@ -209,9 +210,11 @@ def _over_beats(beats: Sequence[Beat]) -> list[Feature]:
     features += _extremes("burst_level", "V", levels)
     trains = [(beat.train, beat.end_s) for beat in beats if beat.train is not None]
     each = [pulse_features(train, float(train.times_s[0]), end_s) for train, end_s in trains]
+    levels_v = [(v, beat.u_levels_v) for beat in beats if beat.train is not None for v in beat.levels_v]
+    of_levels = {feature.name: feature for feature in _extremes("pulse_amplitude", "V", levels_v)}
     for name, unit in PULSE_FEATURES.items():
         found = [find_feature(one, name) for one in each]
-        features.append(_combined(name, unit, found))
+        features.append(of_levels.get(name) or _combined(name, unit, found))
     both = [(v, 0.0) for beat in beats for v in beat.superposed_v]
     features += _extremes("superposed", "V", both)
     features += _extremes("rectified_offset", "V", [(beat.rectified_v, beat.u_rectified_v) for beat in beats])

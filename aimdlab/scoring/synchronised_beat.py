@@ -32,6 +32,9 @@ _NOISE_SIGMAS = 6.0
 _DEVICE, _INJECTION = "device monitor", "injection monitor"
 _NEVER_S = 100.0
 _AFTER_BURST_SAMPLES = 20
+_LEVEL_PART = 0.1
+_FEWEST_LEVEL = 3
+"""A pulse's level is the mean of a tenth of its width, and of three samples at least: a burst may take away a part."""
 _REST_TOLERANCES = 2.0
 
 
@@ -73,6 +76,8 @@ class Beat:
         u_offset_s: its standard uncertainty.
         train: the device's pulses from the exposed one on; None if there is doubt.
         end_s: until when the train is judged: the next pulse, or the capture's end.
+        levels_v: lowest and highest level within the exposed pulse and the next, each the mean of a tenth of a width.
+        u_levels_v: their standard uncertainty.
         superposed_v: largest and smallest voltage at the device monitor during the exposed pulse, what is injected
             included, positive in the direction of the pulse.
         rectified_v: mean of what is neither injected nor pulse, after the exposed pulse, against the time before it.
@@ -86,6 +91,8 @@ class Beat:
     u_offset_s: float = math.nan
     train: PulseTrain | None = None
     end_s: float = math.nan
+    levels_v: tuple[float, float] = (math.nan, math.nan)
+    u_levels_v: float = math.nan
     superposed_v: tuple[float, float] = (math.nan, math.nan)
     rectified_v: float = math.nan
     u_rectified_v: float = math.nan
@@ -120,14 +127,21 @@ def measure_beat(
         return Beat(problem, doubt, presence, offset_s, u_offset_s)
     until_s = y.time_s(later[0].rise) if later else end_s
     rectified_v, u_rectified_v = found.rectified(exposed, rise_s + burst.offset_s + burst.signal.burst_s)
+    judged = [exposed, *later[:1]]
+    whole = [pulse for pulse in judged if not math.isnan(pulse.amplitude_v)]
     return Beat(
         problem,
         "",
         presence,
         offset_s,
         u_offset_s,
-        found.train([exposed, *later[:1]]),
+        found.train(judged),
         until_s,
+        (
+            min((pulse.lowest_v for pulse in whole), default=math.nan),
+            max((pulse.highest_v for pulse in whole), default=math.nan),
+        ),
+        max((pulse.u_amplitude_v for pulse in whole), default=math.nan),
         found.superposed(exposed),
         rectified_v,
         u_rectified_v,
@@ -185,6 +199,8 @@ class _Pulse:
     fall: float
     amplitude_v: float
     u_amplitude_v: float
+    lowest_v: float
+    highest_v: float
 
 
 class _Pulses:
@@ -265,7 +281,9 @@ class _Pulses:
         finish = int(runs.start[index + 1]) if index + 1 < runs.count else y.n
         rise, fall = _crossings(self.rest[begin:finish], start - begin, last - begin, amplitude / 2)
         complete = stop < y.n
-        u_v = math.hypot(self._noise / math.sqrt(n) * y.scale, y.u_step, y.capture.u_gain * amplitude * y.scale)
+        length = min(n, max(_FEWEST_LEVEL, round(_LEVEL_PART * self._known.expected_pulse_width_s / y.capture.dt_s)))
+        levels = np.convolve(self.rest[inner], np.full(length, 1 / length), mode="valid") * y.scale
+        u_v = math.hypot(self._noise / math.sqrt(length) * y.scale, y.u_step, y.capture.u_gain * amplitude * y.scale)
         return _Pulse(
             first=start,
             last=last,
@@ -273,6 +291,8 @@ class _Pulses:
             fall=begin + fall if complete else math.nan,
             amplitude_v=amplitude * y.scale if complete else math.nan,
             u_amplitude_v=u_v if complete else math.nan,
+            lowest_v=float(levels.min()) if complete else math.nan,
+            highest_v=float(levels.max()) if complete else math.nan,
         )
 
     def _doubt(self, allowed_v: float) -> str:

@@ -41,6 +41,8 @@ class Beats:
     extra_s: float | None = None
     offset_after_v: float = 0.0
     polarity: int = 1
+    dip_v: float = 0.0
+    dip_s: tuple[float, float] = (0.0, 0.0)
 
     def captures(self, kind: str = "exposure", seed: int = 1) -> tuple[Capture, Capture]:
         t = -BEFORE_S + np.arange(round((BEFORE_S + AFTER_S) * RATE_HZ)) / RATE_HZ
@@ -51,6 +53,7 @@ class Beats:
             one = Bench(pulse_v=volts, pulse_width_s=width_s, first_pulse_s=start_s, interval_s=1e3)
             y = y + self.polarity * device_pulses(one, t, EDGE_S)
         y = y + np.where(t > self.width_s, self.offset_after_v, 0.0)
+        y = y - np.where((t >= self.dip_s[0]) & (t < self.dip_s[1]), self.dip_v, 0.0)
         rng = np.random.default_rng(seed)
         at = {"kind": kind, "dt_s": 1 / RATE_HZ, "t0_s": -BEFORE_S}
         return (
@@ -271,3 +274,12 @@ def test_what_passes_is_within_every_limit(pulse_v: float, width_s: float, offse
     elif inside:
         near = min(abs(pulse_v - 3), abs(pulse_v - 4)) < 0.03 or min(abs(width_s - 4e-4), abs(width_s - 6e-4)) < 1e-5
         assert near or min(abs(next_s - 0.9), abs(next_s - 1.1)) < 1e-4, verdict
+
+
+def test_a_dip_within_the_pulse_counts_even_if_its_mean_does_not() -> None:
+    # The device gives way to pulse A of the burst for a fifth of its pulse: 3.2 V on average, 2 V there.
+    good = Beats(offset_s=2e-4)
+    dented = replace(good, dip_v=1.5, dip_s=(2e-4, 3e-4))
+    found = score(good, dented, good, good)
+    assert found.verdict is Verdict.FAIL
+    assert found.feature("pulse_amplitude_min").value == pytest.approx(2.0, abs=0.05)
