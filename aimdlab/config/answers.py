@@ -10,7 +10,7 @@ from datetime import date
 
 from aimdlab.config.campaign import Campaign
 from aimdlab.config.loading import problem
-from aimdlab.config.words import is_answer
+from aimdlab.config.words import is_reason
 from aimdlab.config.yaml_source import KeyPath
 from aimdlab.errors import ConfigurationError
 
@@ -73,7 +73,7 @@ def _applicability(campaign: Campaign) -> Iterator[_Question]:
         key = ("justification", "applicability", method)
         if given.applies is None:
             yield (*key, "applies"), f"{question}. Write true or false"
-        if not is_answer(given.evidence):
+        if not is_reason(given.evidence):
             yield (*key, "evidence"), f"what shows whether the {method} test applies (20.1)? {_IN_WORDS}"
 
 
@@ -84,11 +84,11 @@ def _levels(campaign: Campaign) -> Iterator[_Question]:
         key = ("justification", "conservative")
         if reasons.conservative.ivamp_at is None:
             yield (*key, "ivamp_at"), "where is IVAMP applied (20.2.4)? Write input_C, as this bench does it"
-        if not is_answer(reasons.conservative.evidence):
+        if not is_reason(reasons.conservative.evidence):
             what = "what shows that network and level test at least as hard as the lead in tissue would (20.2.4, note)?"
             yield (*key, "evidence"), f"{what} {_IN_WORDS}"
     calculated = sorted({test.tier for test in tests if test.tier is not None and test.tier > 1})
-    if calculated and not is_answer(reasons.tier):
+    if calculated and not is_reason(reasons.tier):
         tiers = " and ".join(str(tier) for tier in calculated)
         what = f"how were the levels of Tier {tiers} calculated, and how was the model validated (9.3, 9.5)?"
         yield ("justification", "tier"), f"{what} {_IN_WORDS}"
@@ -98,7 +98,7 @@ def _static_field(campaign: Campaign) -> Iterator[_Question]:
     given, key = campaign.campaign.file.justification.static_field, ("justification", "static_field")
     if given.applied is None:
         yield (*key, "applied"), "is the static field on during the tests (clause 7)? Write true or false"
-    if not is_answer(given.evidence):
+    if not is_reason(given.evidence):
         what = "why is it right to test with, or without, the static field (clause 7)?"
         if campaign.device.file.description.static_field_sensitive:
             what += " The device has parts that it changes: what shows that these do not matter here?"

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.description import Battery, Description, DeviceInput, Lead
 from aimdlab.config.units import EventRate, Time, Voltage, to_si
-from aimdlab.config.words import Identifier, Words
+from aimdlab.config.words import Identifier, Reason, Words
 from aimdlab.scoring.results import Criterion, DecisionRule
 
 
@@ -47,7 +47,7 @@ class Limit(ConfigModel):
     clause: str
     rule: DecisionRule
     coverage_factor: float = Field(default=2.0, gt=0)
-    rationale: str = Field(min_length=1)
+    rationale: Reason
 
     @field_validator("lower", "upper", mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from pydantic import Field, StrictInt, model_validator
 
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.units import FluxDensity, Time
-from aimdlab.config.words import Words
+from aimdlab.config.words import Reason
 from aimdlab.standard.gradient_signal import GradientSequence
 
 # Key of the file: attribute of the sequence.
@@ -64,7 +64,7 @@ class Omission(ConfigModel):
     """One group of sequences, and why it need not be run."""
 
     where: Where
-    rationale: Words
+    rationale: Reason
 
 
 def omission_of(sequence: GradientSequence, omissions: Iterable[Omission]) -> str | None:

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BeforeValidator
 
 # Written in the place of an answer; none of them is one.
 _PLACEHOLDERS = {"na", "tbc", "tbd", "todo", "to do", "unknown", "xxx", "fill in"}
+# Answers, but no reasons.
+_NO_REASONS = {"yes", "no", "none", "nothing", "ok", "okay", "true", "false", "see above", "applies", "does not apply"}
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
 
@@ -17,13 +19,28 @@ def is_answer(text: str | None) -> bool:
     """Does ``text`` say something: has it a letter, and is it no placeholder like "TBD" or "n/a"?"""
     if text is None or not any(character.isalpha() for character in text):
         return False
+    return _bare(text) not in _PLACEHOLDERS
+
+
+def is_reason(text: str | None) -> bool:
+    """Does ``text`` give a reason: is it an answer, and more than "yes" or "none"?"""
+    return text is not None and is_answer(text) and _bare(text) not in _NO_REASONS
+
+
+def _bare(text: str) -> str:
     kept = "".join(character for character in text if character.isalnum() or character.isspace())
-    return " ".join(kept.casefold().split()) not in _PLACEHOLDERS
+    return " ".join(kept.casefold().split())
 
 
 def _words(text: str) -> str:
     if not is_answer(text):
         raise ValueError(f"expected an answer in words, got {text!r}")
+    return text
+
+
+def _reason(text: str) -> str:
+    if not is_reason(text):
+        raise ValueError(f"expected a reason in words, got {text!r}")
     return text
 
 
@@ -46,6 +63,9 @@ def _iso_date(value: object) -> object:
 
 Words = Annotated[str, AfterValidator(_words)]
 """Text that says something; see :func:`is_answer`."""
+
+Reason = Annotated[str, AfterValidator(_reason)]
+"""Text that gives a reason; see :func:`is_reason`."""
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
 """A model, serial number, certificate or version, as it is printed."""

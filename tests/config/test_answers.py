@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimdlab.config.words import is_answer
+from aimdlab.config.words import is_answer, is_reason
 from aimdlab.errors import ConfigurationError
 from campaign_files import Files
 
@@ -53,7 +53,7 @@ def test_blocks_left_empty_ask_all_their_questions(files: Files) -> None:
     assert [line.partition("key ")[2].partition(":")[0] for line in lines] == list(KEYS[:6])
 
 
-@pytest.mark.parametrize("empty", ['""', "", '"-"', '"..."', "TBD", '"n/a"', "'42'"])
+@pytest.mark.parametrize("empty", ['""', "", '"-"', '"..."', "TBD", '"n/a"', "'42'", '"yes"', "None."])
 def test_an_answer_without_words_is_none(files: Files, empty: str) -> None:
     line = files.change(files.campaign, ("evidence: The device has a conductive lead.", f"evidence: {empty}"))
     message = refusal(files)
@@ -62,8 +62,16 @@ def test_an_answer_without_words_is_none(files: Files, empty: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["report 17", "不适用，见报告", "no lead", "Nabc"])
-def test_words_are_an_answer_in_any_script(text: str) -> None:
-    assert is_answer(text)
+def test_words_are_a_reason_in_any_script(text: str) -> None:
+    assert is_reason(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"), [("none", True), ("OK", True), ("TBD", False), ("-", False), (None, False)]
+)
+def test_an_answer_may_be_short_but_is_no_reason_then(text: str | None, answer: bool) -> None:
+    assert is_answer(text) is answer
+    assert not is_reason(text)
 
 
 @pytest.mark.parametrize("value", ['"yes"', "1", '"true"'])

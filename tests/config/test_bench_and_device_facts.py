@@ -60,6 +60,7 @@ def test_a_bench_file_answers_every_question(files: Files, key: str) -> None:
         ("  Mode: VVI", "  Mode: 3", "settings.Mode", "valid string"),
         ('response_time: "3 s"', 'response_time: "-1 s"', "response_time", "greater than or equal to 0"),
         ("kind: lead  ", "kind: lead\n  insulated_antenna: true  ", "lead", "a matter of kind: external_antenna"),
+        ("rationale: A pause longer than 1.1 s is inhibition of pacing.", "rationale: ok", "criteria[0].rationale", "a reason"),
         ("volume: implant", "volume: knee", "lead.volume", "expected 'compliance', 'implant' or 'outside'"),
     ],
 )  # fmt: skip

@@ -138,7 +138,7 @@ def test_a_test_file_of_fewer_sequences_is_an_omission_too_unless_it_is_a_demons
         ('where: {}, rationale: "Why."', "omit[0].where", "name the sequences by at least one of b_g, tbpw"),
         ('where: {cycles: []}, rationale: "Why."', "omit[0].where.cycles", "at least 1 item"),
         ('where: {t_slew: ["1 ms"]}, rationale: "Why."', "omit[0].where.t_slew", "Known here: b_g, cycles"),
-        ('where: {cycles: [1]}, rationale: "-"', "omit[0].rationale", "expected an answer in words"),
+        ('where: {cycles: [1]}, rationale: "-"', "omit[0].rationale", "expected a reason in words"),
         ("where: {cycles: [1]}", "omit[0].rationale", "this key is missing"),
         ("where: {t_off: [1]}, rationale: Why.", "omit[0].where.t_off[0]", "a unit is missing"),
         ('where: {cycles: [1, 2, 5, 10, 20]}, rationale: "Why."', "omit", "nothing would be tested"),
