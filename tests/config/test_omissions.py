@@ -169,6 +169,21 @@ class Hasty(GradientInjected):
         return replace(planned, steps=planned.steps[:-3])
 
 
+class Lenient(GradientInjected):
+    """A procedure that takes every test file for a demonstration."""
+
+    @classmethod
+    def plan(cls, subject: Subject) -> TestPlan:
+        file = subject.test.file.model_copy(update={"demonstration": True})
+        return super().plan(replace(subject, test=replace(subject.test, file=file)))
+
+
+def test_no_procedure_takes_a_partial_test_for_a_complete_one(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.change(files.test, ("demonstration: true ", "demonstration: false "))
+    monkeypatch.setattr("aimdlab.sequencer.plan.find", lambda group, name: Lenient)
+    assert "10 of the 7280 sequences that the clause asks for, and it is no demonstration" in refusal(files)
+
+
 @pytest.mark.parametrize("procedure", [Forgetful, Hasty])
 def test_no_procedure_leaves_out_what_the_campaign_does_not_name(
     files: Files, procedure: type[GradientInjected], monkeypatch: pytest.MonkeyPatch
