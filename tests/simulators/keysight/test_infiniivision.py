@@ -109,7 +109,7 @@ def test_the_source_and_the_reference_of_the_screen(lab: Any) -> None:
     # One division (0.01 s) from the left, 0.02 s after the trigger: the screen begins 0.01 s after it.
     assert preamble[5] == pytest.approx(0.01)
     assert lab.scope.acquisition.record.start_s == pytest.approx(start_s + 1.01, abs=1e-6)
-    lab.osc(":TRIG:SOUR EXT;:SING")
+    lab.osc(":TRIG:SOUR LINE;:SING")
     lab.wait(5)
     assert state(lab) & RUN
     assert lab.errors() == []
