@@ -10,6 +10,7 @@ from aimdlab.scoring.results import Verdict
 from aimdlab.session.reader import open_session
 from campaign_files import Files
 from command_line import COMMAND, Lab
+from patience import LIMIT_S
 
 RATIONALE = "Slower than the device senses, report 17."
 
@@ -74,7 +75,7 @@ def answering(lab: Lab, text: str, *command: str) -> subprocess.CompletedProcess
     given = 'ambient:                        # at the bench when the tests begin; left out, the operator is asked then\n  temperature: "22 degC"\n  humidity: "45 %"\n'
     lab.change(lab.campaign, given, "")
     return subprocess.run(
-        [*COMMAND, *command], input=text, capture_output=True, text=True, encoding="utf-8", timeout=100, cwd=lab.folder,
+        [*COMMAND, *command], input=text, capture_output=True, text=True, encoding="utf-8", timeout=3 * LIMIT_S, cwd=lab.folder,
         check=False,
     )  # fmt: skip
 
