@@ -31,6 +31,7 @@ _BYTES_PER_SAMPLE = 2
 _CHANNELS = 2
 _BEFORE_PULSE = 0.1
 """Of an interval: recorded before the pulse, so that what is there without signal is known."""
+_BEFORE_SHARE_S = 5e-3
 _SAMPLES_PER_PULSE = 8
 _COMBINATION = ("b_g_t", "tbpw_s", "t_dwell_s", "cycles")
 
@@ -72,9 +73,16 @@ class Own:
 
 @dataclass(frozen=True)
 class BeatSetups:
-    """How one step is recorded: the burst that proves the level, and each exposed beat."""
+    """How one step is recorded.
+
+    Attributes:
+        verify: the burst that proves the level, fast.
+        share: a burst at any moment on both monitors, as the beats are.
+        beat: each exposed beat.
+    """
 
     verify: ScopeSetup
+    share: ScopeSetup
     beat: ScopeSetup
 
 
@@ -172,7 +180,7 @@ def beat_setups(
     offset_s: float,
     rate_hz: float,
 ) -> BeatSetups:
-    """The oscilloscope's settings; both monitors are recorded throughout."""
+    """The oscilloscope's settings; both monitors are recorded but in ``verify``."""
     therapy = device_file.therapy
     pulse = ShownPulse(abs(therapy.amplitude), 1 / therapy.rate)
     usual = acquisitions_of(parts, settings, device_file, pulse, level_v, burst.period_s, burst)
@@ -189,7 +197,10 @@ def beat_setups(
         trigger_level_v=therapy.amplitude / parts.device.factor / 2,
         trigger_edge=TriggerEdge.RISING if therapy.amplitude > 0 else TriggerEdge.FALLING,
     )
-    return BeatSetups(replace(usual.verify, channels=usual.exposure.channels), beat)
+    share = replace(
+        usual.exposure, span_s=burst.burst_s + OFFSET_WINDOW_S, pre_trigger_s=_BEFORE_SHARE_S, sample_rate_hz=rate_hz
+    )
+    return BeatSetups(usual.verify, share, beat)
 
 
 def _synchronised(
@@ -200,7 +211,9 @@ def _synchronised(
     beats = beats_of(subject)
     setups = beat_setups(parts, settings, subject.device.file, level_v, burst, offset_s, own.beat_rate_hz)
     try:
-        samples = parts.oscilloscope.check_setup(setups.verify) + beats * parts.oscilloscope.check_setup(setups.beat)
+        scope = parts.oscilloscope
+        both = scope.check_setup(setups.share) + beats * scope.check_setup(setups.beat)
+        samples = scope.check_setup(setups.verify) + _CHANNELS * both
     except InstrumentError as error:
         raise problem(subject.test.source, ("captures",), f"cannot be recorded on this bench. {error}") from error
     title, _, level = step.title.rpartition(", off ")
@@ -210,7 +223,7 @@ def _synchronised(
         title=f"{title}, {offset_s * 1e3:g} ms after the pulse:{level.partition(':')[2]}",
         parameters=parameters,
         exposure_s=beats / subject.device.file.therapy.rate,
-        storage_bytes=samples * _CHANNELS * _BYTES_PER_SAMPLE,
+        storage_bytes=samples * _BYTES_PER_SAMPLE,
         scoring={**step.scoring, **SynchronisedScoring(beats, offset_s).to_flat()},
     )
 

@@ -26,6 +26,7 @@ from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_SEQUENCE, GradientInjectedScoring, Scalar
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.synchronised import (
+    SHARE,
     SYNCHRONISED_FEATURES,
     WATCH,
     SynchronisedScoring,
@@ -73,24 +74,30 @@ class SynchronisedPotential(InjectionProcedure):
         self._generator.set_output(self._channel, True)
 
     def verify(self) -> Verification:
-        """One burst at any moment, recorded fast on both monitors: level, and its share at the device monitor."""
+        """Two bursts at any moment: the level, recorded fast, and its share at the device monitor."""
         step = self._step
         if step is None or step.kind != KIND_SEQUENCE:
             return super().verify()
         setups, burst = self._setups(step), burst_from_flat(step.parameters)
-        complete = self._acquire(setups.verify, lambda: self._generator.trigger(self._channel))
-        # A generator that still plays ignores triggers.
-        self._bench.clock.sleep(burst.period_s)
-        if not complete:
-            return Verification((), False, "the oscilloscope saw no edge at test point D")
-        injection, device = self._fetch(INJECTION_MONITOR, VERIFY), self._fetch(DEVICE_MONITOR, VERIFY)
+        captures: list[Capture] = []
+        for setup, names, kind in (
+            (setups.verify, (INJECTION_MONITOR,), VERIFY),
+            (setups.share, (INJECTION_MONITOR, DEVICE_MONITOR), SHARE),
+        ):
+            complete = self._acquire(setup, lambda: self._generator.trigger(self._channel))
+            # A generator that still plays ignores triggers.
+            self._bench.clock.sleep(burst.period_s)
+            if not complete:
+                return Verification(tuple(captures), False, "the oscilloscope saw no edge at test point D")
+            captures += [self._fetch(name, kind) for name in names]
+        level, injection, device = captures
         known = GradientInjectedScoring.from_flat(step.scoring)
         expected = ExpectedInjection(known.expected_ivamp_v, burst)
         tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-        proven, reason = prove_level(measure_level(injection, expected), expected, tolerance)
+        proven, reason = prove_level(measure_level(level, expected), expected, tolerance)
         if proven:
             reason = measure_leak(device, injection, known).problem
-        return Verification((injection, device), not reason, reason)
+        return Verification(tuple(captures), not reason, reason)
 
     def expose(self) -> Exposure:
         """Beat by beat: armed, triggered by the device's pulse, recorded to the next one."""

@@ -28,6 +28,9 @@ SYNCHRONISED_FEATURES: Mapping[str, str] = {
 }
 """What a device can be judged by, unit by name; the first are those of every injected test, over exposed beats."""
 
+SHARE = "share"
+"""Kind of the captures of a burst that comes at any moment, on both monitors."""
+
 WATCH = "watch"
 """Kind of the captures that are made where the device's next pulse did not come."""
 
@@ -80,9 +83,9 @@ def score_synchronised(
     """Score one attempt from its captures alone.
 
     Args:
-        captures: "verify" of both monitors, then for every exposed beat an "exposure" of both, in order, each with
-            t = 0 at the trigger by the device's pulse; "watch" of both if a pulse was waited for in vain: it must show
-            a burst, and proves a pause if it shows no pulse.
+        captures: "verify" of the injection monitor, "share" of both monitors, then for every exposed beat an "exposure"
+            of both, in order, each with t = 0 at the trigger by the device's pulse; "watch" of both if a pulse was
+            waited for in vain: it must show a burst, and proves a pause if it shows no pulse.
         parameters: of the step, see :func:`burst_from_flat`.
         scoring: GradientInjectedScoring and :class:`SynchronisedScoring`.
         criteria: the limits.
@@ -141,12 +144,13 @@ def _verified(
     captures: Sequence[Capture], burst: BurstAtBeat, known: GradientInjectedScoring
 ) -> tuple[tuple[Feature, ...], LeakShown | None, str]:
     """Features of the level, the leak, and why the one or the other is not proven, or ""."""
-    found = {name: _all(captures, name, VERIFY) for name in (INJECTION_MONITOR, DEVICE_MONITOR)}
-    for name, some in found.items():
+    wanted = ((INJECTION_MONITOR, VERIFY), (INJECTION_MONITOR, SHARE), (DEVICE_MONITOR, SHARE))
+    found = [_all(captures, name, kind) for name, kind in wanted]
+    for (name, kind), some in zip(wanted, found, strict=True):
         if len(some) != 1:
-            return (), None, f"{name}: {len(some)} captures of kind {VERIFY!r} in this attempt instead of one"
-    (injection,), (device,) = found[INJECTION_MONITOR], found[DEVICE_MONITOR]
-    level = measure_level(injection, burst.expected)
+            return (), None, f"{name}: {len(some)} captures of kind {kind!r} in this attempt instead of one"
+    (fast,), (injection,), (device,) = found
+    level = measure_level(fast, burst.expected)
     problem = prove_level(level, burst.expected, burst.tolerance)[1]
     if problem:
         return level, None, problem

@@ -70,12 +70,17 @@ class Beats:
         return pulses
 
 
-def verify(beats: Beats, silent: bool = False) -> tuple[Capture, Capture]:
-    rate_hz, burst_s = 5e6, beats.signal.burst_s / max(1, beats.signal.cycles // 2)
+def verify(beats: Beats, silent: bool = False) -> tuple[Capture, ...]:
+    """The fast capture of the first cycles, and the burst on both monitors."""
+    return (_burst("verify", 5e6, beats, silent)[0], *_burst("share", RATE_HZ, beats, silent))
+
+
+def _burst(kind: str, rate_hz: float, beats: Beats, silent: bool) -> tuple[Capture, Capture]:
+    burst_s = beats.signal.burst_s / (max(1, beats.signal.cycles // 2) if kind == "verify" else 1)
     t = -0.1 * burst_s + np.arange(round(1.3 * burst_s * rate_hz)) / rate_hz
     x = injected(Bench(signal=beats.signal, ivamp_v=beats.ivamp_v, played_v=0.0 if silent else None), t, EDGE_S)
     rng = np.random.default_rng(9)
-    at = {"kind": "verify", "dt_s": 1 / rate_hz, "t0_s": float(t[0])}
+    at = {"kind": kind, "dt_s": 1 / rate_hz, "t0_s": float(t[0])}
     return (
         digitised(x, 1.25 * beats.ivamp_v, 1.5, rng, channel="injection_monitor", **at),
         digitised(
