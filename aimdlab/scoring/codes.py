@@ -71,8 +71,6 @@ def trace_of(capture: Capture) -> Trace:
             f"to compute with (n {capture.n}, scale {capture.scale}, offset {capture.offset}, dt {capture.dt_s})"
         )
     raw = capture.codes
-    hole = raw == capture.hole_code if capture.hole_code is not None else np.zeros(raw.shape, dtype=np.bool_)
-    clipped = ((raw < capture.code_min) | (raw > capture.code_max)) & ~hole
     codes = raw.astype(np.int32)
     if capture.scale < 0:
         np.negative(codes, out=codes)
@@ -80,11 +78,20 @@ def trace_of(capture: Capture) -> Trace:
         codes=codes,
         scale=abs(capture.scale),
         offset=capture.offset,
-        clipped=int(np.count_nonzero(clipped)),
-        holes=int(np.count_nonzero(hole)),
+        clipped=int(np.count_nonzero(clipped_samples(capture))),
+        holes=int(np.count_nonzero(raw == capture.hole_code)) if capture.hole_code is not None else 0,
         step=_step(codes),
         capture=capture,
     )
+
+
+def clipped_samples(capture: Capture) -> BoolArray:
+    """Samples at or beyond the converter's ends, shape (n,); what is missing is not clipped."""
+    raw = capture.codes
+    clipped: BoolArray = (raw < capture.code_min) | (raw > capture.code_max)
+    if capture.hole_code is not None:
+        clipped &= raw != capture.hole_code
+    return clipped
 
 
 def _step(codes: IntArray) -> int:

@@ -6,13 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 
 from aimdlab.capture import Capture
+from aimdlab.scoring.behind_network import back_pulse, coupling_reference, device_pulse, injection_end_s, tell_apart
+from aimdlab.scoring.codes import Trace
 from aimdlab.scoring.criteria import judge
 from aimdlab.scoring.features import interval_doubt, pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
-from aimdlab.scoring.parameters import KIND_BASELINE, GradientInjectedScoring, Scalar, signal_from_flat
+from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
 from aimdlab.scoring.presence import coverage_problem, measure_presence, prove_presence
-from aimdlab.scoring.pulses import DevicePulse, PulseTrain, find_pulses
+from aimdlab.scoring.pulses import PulseTrain, find_pulses
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, Feature, Score
 from aimdlab.scoring.silence import silence_problem
 
@@ -20,7 +22,8 @@ INJECTION_MONITOR = "injection_monitor"
 DEVICE_MONITOR = "device_monitor"
 VERIFY, EXPOSURE, BASELINE = "verify", "exposure", "baseline"
 
-_SAMPLES_PER_PULSE = 4
+SAMPLES_PER_DEVICE_PULSE = 4
+"""As many must fall on a device pulse at least."""
 _SIGMAS = 6.0
 """The coupling says something about the cable only if the expected one is this many uncertainties from zero."""
 _STEPS = 2.0
@@ -45,7 +48,8 @@ def score_gradient_injected(
     Returns:
         INVALID if level, presence or the device monitor are not proven or the pulses cannot be resolved, else what
         the criteria say, and INCONCLUSIVE where an interval that was recorded only in part may hide a pause. The
-        feature ``exposure_proven`` is 1 if level and presence are, whatever the device side says, and 0 in a baseline;
+        feature ``exposure_proven`` is 1 if level and presence are, whatever the device side says, 0 in a baseline, and
+        1 in a check that was recorded: the device was exposed before it;
         the others are those of :mod:`~aimdlab.scoring.level`, :mod:`~aimdlab.scoring.presence` and
         :mod:`~aimdlab.scoring.features` with ``device_coupling``, ``device_residual_noise`` and
         ``device_residual_peak``.
@@ -55,7 +59,7 @@ def score_gradient_injected(
         RecordError: a capture that cannot be computed with.
     """
     known = GradientInjectedScoring.from_flat(scoring)
-    if known.kind == KIND_BASELINE:
+    if known.kind in (KIND_BASELINE, KIND_CHECK):
         features, problem = _baseline(captures, known)
     else:
         features, problem = _sequence(captures, parameters, known)
@@ -76,36 +80,38 @@ def _sequence(
     device = _only(captures, DEVICE_MONITOR, EXPOSURE)
     features: list[Feature] = []
     problems: list[str] = []
+    train, undisturbed = _trains(device, injection, known, expected)
     if isinstance(verify, Capture):
-        level = measure_level(verify, expected)
+        level = measure_level(verify, expected, back_pulse(known))
         features += level
         problems.append(prove_level(level, expected, tolerance)[1])
     else:
         problems.append(verify)
     if isinstance(injection, Capture):
-        presence = measure_presence(injection, expected, known.exposure_s)
+        presence = measure_presence(injection, expected, known.exposure_s, undisturbed)
         features += presence
         problems.append(prove_presence(presence, expected, known.exposure_s, tolerance)[1])
     else:
         problems.append(injection)
     features.append(Feature(EXPOSURE_PROVEN, 0.0 if any(problems) else 1.0, "1", 0.0))
-    if isinstance(device, Capture):
-        other = injection if isinstance(injection, Capture) else None
-        train, problem = _device(device, other, known, known.expected_ivamp_v)
+    if isinstance(device, str):
+        problems.append(device)
+    elif train is not None:
+        problem = _device_problem(train, device, known)
         features += _device_features(train, known)
         problems += [problem, "" if problem else _cable_problem(train, known)]
-    else:
-        problems.append(device)
     return tuple(features), next((problem for problem in problems if problem), "")
 
 
 def _baseline(captures: Sequence[Capture], known: GradientInjectedScoring) -> tuple[tuple[Feature, ...], str]:
     device = _only(captures, DEVICE_MONITOR, BASELINE)
-    not_exposed = Feature(EXPOSURE_PROVEN, 0.0, "1", 0.0)
     if not isinstance(device, Capture):
-        return (not_exposed,), device
-    train, problem = _device(device, None, known, 0.0)
-    features = (*_device_features(train, known), not_exposed)
+        return (Feature(EXPOSURE_PROVEN, 0.0, "1", 0.0),), device
+    # The device was exposed before a check: if it cannot be judged then, that stands.
+    exposed = Feature(EXPOSURE_PROVEN, 1.0 if known.kind == KIND_CHECK else 0.0, "1", 0.0)
+    train = find_pulses(device, None, device_pulse(known), 0.0)
+    problem = _device_problem(train, device, known)
+    features = (*_device_features(train, known), exposed)
     if not problem and any(capture.channel == INJECTION_MONITOR for capture in captures):
         problem = _silence_problem(_only(captures, INJECTION_MONITOR, BASELINE), train, known)
     if not problem and train.count == 0:
@@ -126,19 +132,29 @@ def _only(captures: Sequence[Capture], channel: str, kind: str) -> Capture | str
     return f"{channel}: nothing recorded for {kind!r}: the oscilloscope saw no edge, or the attempt ended before"
 
 
-def _device(
-    device: Capture, injection: Capture | None, known: GradientInjectedScoring, ivamp_v: float
-) -> tuple[PulseTrain, str]:
-    pulse = DevicePulse(known.expected_pulse_amplitude_v, known.pulse_polarity)
-    train = find_pulses(device, injection, pulse, ivamp_v)
+def _trains(
+    device: Capture | str, injection: Capture | str, known: GradientInjectedScoring, expected: ExpectedInjection
+) -> tuple[PulseTrain | None, Trace | None]:
+    """The device's pulses, and the injection monitor without them if they come back to it; None without a capture."""
+    if isinstance(device, str):
+        return None, None
+    if isinstance(injection, Capture) and known.coupling_lags:
+        return tell_apart(device, injection, known, expected)
+    other = injection if isinstance(injection, Capture) else None
+    exposed_s = (0.0, injection_end_s(expected.signal, known.exposure_s))
+    return find_pulses(device, other, device_pulse(known), known.expected_ivamp_v, exposed_s), None
+
+
+def _device_problem(train: PulseTrain, device: Capture, known: GradientInjectedScoring) -> str:
+    """Why the pulses found are not the device's over the whole exposure, or ""."""
     covered_s = min(train.end_s, known.exposure_s) - max(train.start_s, 0.0)
     problem = train.problem or coverage_problem(covered_s, known.exposure_s, device.dt_s, "device monitor")
-    if not problem and known.expected_pulse_width_s < _SAMPLES_PER_PULSE * device.dt_s:
+    if not problem and known.expected_pulse_width_s < SAMPLES_PER_DEVICE_PULSE * device.dt_s:
         problem = (
             f"device monitor: sampled every {device.dt_s * 1e6:g} us, too slow for pulses of "
-            f"{known.expected_pulse_width_s * 1e6:g} us; at least {_SAMPLES_PER_PULSE} samples must fall on a pulse"
+            f"{known.expected_pulse_width_s * 1e6:g} us; at least {SAMPLES_PER_DEVICE_PULSE} samples must fall on one"
         )
-    return train, problem
+    return problem
 
 
 def _device_features(train: PulseTrain, known: GradientInjectedScoring) -> list[Feature]:
@@ -153,15 +169,16 @@ def _device_features(train: PulseTrain, known: GradientInjectedScoring) -> list[
 
 def _cable_problem(train: PulseTrain, known: GradientInjectedScoring) -> str:
     """Why nothing proves that the device monitor sees the device, or ""."""
-    expected = abs(known.expected_coupling)
+    signed = coupling_reference(known)
+    expected = abs(signed)
     leak_v = expected * known.expected_ivamp_v
     telling = leak_v >= _STEPS * train.step_v and expected > _SIGMAS * train.u_coupling
     if telling:
         allowed = known.coupling_tolerance * expected + 3 * train.u_coupling
-        if abs(train.coupling - known.expected_coupling) > allowed:
+        if abs(train.coupling - signed) > allowed:
             return (
                 f"device monitor: shows {train.coupling:.3g} of the injected signal where "
-                f"{known.expected_coupling:.3g} is expected; "
+                f"{signed:.3g} is expected; "
                 "check its cable, its factor in the bench file and the injection network"
             )
         return ""
@@ -176,4 +193,10 @@ def _cable_problem(train: PulseTrain, known: GradientInjectedScoring) -> str:
 def _silence_problem(injection: Capture | str, train: PulseTrain, known: GradientInjectedScoring) -> str:
     if not isinstance(injection, Capture):
         return injection
-    return silence_problem(injection, train, known.expected_pulse_amplitude_v, known.expected_pulse_width_s)
+    return silence_problem(
+        injection,
+        train,
+        known.expected_pulse_amplitude_v,
+        known.expected_pulse_width_s,
+        known.back_coupling,
+    )

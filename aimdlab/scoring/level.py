@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.codes import Trace, mean_and_noise, trace_of
+from aimdlab.scoring.codes import Trace, clipped_samples, mean_and_noise, trace_of
 from aimdlab.scoring.injection import (
     ExpectedInjection,
     InjectionTolerance,
@@ -22,6 +22,7 @@ from aimdlab.scoring.injection import (
     u_interval,
     u_voltage,
 )
+from aimdlab.scoring.paced_verify import BackPulse, paced_stretch, without_touched
 from aimdlab.scoring.results import Feature, find_feature
 from aimdlab.scoring.runs import Indices
 from aimdlab.signals.injected import InjectedSignal
@@ -38,8 +39,12 @@ class _Plateau:
     u_v: float
 
 
-def measure_level(capture: Capture, expected: ExpectedInjection) -> tuple[Feature, ...]:
+def measure_level(
+    capture: Capture, expected: ExpectedInjection, back_pulse: BackPulse | None = None
+) -> tuple[Feature, ...]:
     """Features of the injected signal, from a capture whose trigger (t = 0) is the start of pulse A.
+
+    Where the device drives the monitor (``back_pulse``), what one of its pulses touches is left out.
 
     Returns:
         ``injected_pulse_a``, ``injected_pulse_b`` (V, signed plateau means), ``injected_tapw``, ``injected_tbpw``,
@@ -50,20 +55,27 @@ def measure_level(capture: Capture, expected: ExpectedInjection) -> tuple[Featur
     """
     trace = trace_of(capture)
     # Found at half the expected level, measured, and found again at half the measured level.
-    pulses = [monitor_pulses(trace, expected.ivamp_v / 2, sign) for sign in (1, -1)]
+    paced = paced_stretch(trace, expected, back_pulse) if back_pulse is not None else None
+    if paced is not None and trace.clipped:
+        clipped = clipped_samples(capture)
+        clipped[max(paced[0], 0) : max(paced[1], 0)] = False
+        trace = replace(trace, clipped=int(np.count_nonzero(clipped)))
+    pulses = [without_touched(monitor_pulses(trace, expected.ivamp_v / 2, sign), paced) for sign in (1, -1)]
     levels = [_plateau(trace, found) for found in pulses]
     pulses = [
-        found if math.isnan(level.value_v) else monitor_pulses(trace, abs(level.value_v) / 2, sign)
+        found
+        if math.isnan(level.value_v)
+        else without_touched(monitor_pulses(trace, abs(level.value_v) / 2, sign), paced)
         for found, level, sign in zip(pulses, levels, (1, -1), strict=True)
     ]
     a, b = pulses
     tbpw = _mean_width_s(trace, b)
-    dwell = _dwell_s(trace, a, b)
-    seen, held = _cycles(trace, b, expected)
+    dwell = _dwell_s(trace, a, b, paced)
+    seen, held = _cycles(trace, b, expected, paced)
     return (
         Feature("injected_pulse_a", levels[0].value_v, "V", levels[0].u_v),
         Feature("injected_pulse_b", levels[1].value_v, "V", levels[1].u_v),
-        _time_feature(trace, "injected_tapw", _first_width_s(trace, a)),
+        _time_feature(trace, "injected_tapw", _first_width_s(trace, a, paced)),
         _time_feature(trace, "injected_tbpw", tbpw),
         _time_feature(trace, "injected_tbpw_error", tbpw - expected.signal.tbpw_s, of=tbpw),
         _time_feature(trace, "injected_dwell", dwell),
@@ -156,29 +168,42 @@ def _mean_width_s(trace: Trace, pulses: MonitorPulses) -> float:
     return math.fsum(widths) / widths.size * trace.capture.dt_s if widths.size else math.nan
 
 
-def _first_width_s(trace: Trace, pulses: MonitorPulses) -> float:
+def _first_width_s(trace: Trace, pulses: MonitorPulses, paced: tuple[int, int] | None) -> float:
     if pulses.runs.count == 0:
+        return math.nan
+    start = -trace.capture.t0_s / trace.capture.dt_s
+    if paced is not None and paced[0] <= start <= paced[1]:
         return math.nan
     starts_s = trace.capture.t0_s + pulses.runs.start * trace.capture.dt_s
     nearest = int(np.argmin(np.abs(starts_s)))
+    if paced is not None and starts_s[nearest] > trace.time_s(paced[1]) > 0:
+        return math.nan  # the first one is among those left out
     return float(pulses.fall[nearest] - pulses.rise[nearest]) * trace.capture.dt_s
 
 
-def _dwell_s(trace: Trace, a: MonitorPulses, b: MonitorPulses) -> float:
+def _dwell_s(trace: Trace, a: MonitorPulses, b: MonitorPulses, paced: tuple[int, int] | None) -> float:
     # Only neighbours of opposite sign are within a burst: between two bursts pulse A follows pulse A.
     rise, fall = np.concatenate((a.rise, b.rise)), np.concatenate((a.fall, b.fall))
     sign = np.concatenate((np.ones(a.rise.size), -np.ones(b.rise.size)))
     order = np.argsort(np.concatenate((a.runs.start, b.runs.start)), kind="stable")
     rise, fall, sign = rise[order], fall[order], sign[order]
-    gaps = (rise[1:] - fall[:-1])[sign[1:] != sign[:-1]]
+    whole = sign[1:] != sign[:-1]
+    if paced is not None:  # a pulse may be left out between two
+        whole &= (rise[1:] < paced[0]) | (fall[:-1] > paced[1])
+    gaps = (rise[1:] - fall[:-1])[whole]
     gaps = gaps[np.isfinite(gaps)]
     return math.fsum(gaps) / gaps.size * trace.capture.dt_s if gaps.size else math.nan
 
 
-def _cycles(trace: Trace, b: MonitorPulses, expected: ExpectedInjection) -> tuple[float, float]:
+def _cycles(
+    trace: Trace, b: MonitorPulses, expected: ExpectedInjection, paced: tuple[int, int] | None
+) -> tuple[float, float]:
     signal, dt = expected.signal, trace.capture.dt_s
     end_s = trace.time_s(trace.n - 1) - signal.tbpw_s - 4 * dt
     held = [start for start in signal.pulse_b_starts_s() if start <= end_s]
+    if paced is not None:
+        from_s, to_s = (trace.time_s(position) for position in paced)
+        held = [start for start in held if start + signal.tbpw_s < from_s or start > to_s]
     starts_s = trace.capture.t0_s + b.rise[b.runs.complete] * dt
     # A capture that ends within the burst must not count a pulse B beyond those it was expected to hold.
     last_s = min(signal.burst_s, held[-1] + signal.tbpw_s / 2) if held else 0.0

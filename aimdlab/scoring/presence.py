@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.codes import trace_of
+from aimdlab.scoring.codes import Trace, trace_of
 from aimdlab.scoring.injection import (
     ExpectedInjection,
     InjectionTolerance,
@@ -33,10 +33,13 @@ _WHERE = "injection monitor (exposure)"
 _SIGNS = (("a", 1), ("b", -1))
 
 
-def measure_presence(capture: Capture, expected: ExpectedInjection, exposure_s: float) -> tuple[Feature, ...]:
+def measure_presence(
+    capture: Capture, expected: ExpectedInjection, exposure_s: float, undisturbed: Trace | None = None
+) -> tuple[Feature, ...]:
     """Features of the injected signal over the exposure [0, ``exposure_s``], which starts with pulse A at t = 0.
 
-    Every pulse A (joined ones count as one) and B is found and held against where it belongs.
+    Every pulse A (joined ones count as one) and B is found and held against where it belongs; on ``undisturbed``, if
+    something that is known was taken off the capture.
 
     Returns:
         ``injection_pulses_a``, ``injection_pulses_b`` (found to begin within the exposure), with ``_expected`` (the
@@ -51,7 +54,7 @@ def measure_presence(capture: Capture, expected: ExpectedInjection, exposure_s: 
         ``injection_covered``, ``injection_sample_interval`` (s), ``injection_clock_tolerance`` (relative). NaN where
         nothing is.
     """
-    trace = trace_of(capture)
+    trace = trace_of(capture) if undisturbed is None else undisturbed
     dt, clock_limit = capture.dt_s, clock_tolerance(capture.u_time)
     until = (exposure_s - capture.t0_s) / dt
     slack = slack_s(dt, clock_limit, exposure_s)

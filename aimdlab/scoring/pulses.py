@@ -6,15 +6,17 @@ The method and its measured limits are in ``docs/scoring-pulses.md``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from aimdlab.capture import Capture
 from aimdlab.errors import ConfigurationError
 from aimdlab.scoring.codes import BoolArray, FloatArray, Trace, trace_of
-from aimdlab.scoring.coupling import Coupling, CouplingFit, active_samples, residual
 from aimdlab.scoring.injection import quality_problem
+from aimdlab.scoring.lagged_pulses import fit_lagged_pulses
+from aimdlab.scoring.removal import Left, LineRemoval, Removal, distortion, rest_shift
 from aimdlab.scoring.runs import Runs, find_runs
 
 DETECTION_FRACTION = 0.5
@@ -28,6 +30,10 @@ _GUARD = 2
 _PASSES = 5
 _NOISE_SIGMAS = 6.0
 _LOOK = 8
+_LAGS = 5.0
+"""So many time constants after a pulse nothing of it is left."""
+_SETTLING_S = 0.3
+"""After the exposure: what input diodes have rectified is gone by then."""
 _WHERE = "device monitor"
 
 
@@ -38,16 +44,25 @@ class DevicePulse:
     Attributes:
         amplitude_v: at the device port, positive.
         polarity: 1 or -1, the sign of the pulses on the monitor.
+        width_s: read only where there is a lag.
+        lag_s: first-order lag with which the monitor shows them.
     """
 
     amplitude_v: float
     polarity: int
+    width_s: float = math.inf
+    lag_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.amplitude_v) and self.amplitude_v > 0):
             raise ConfigurationError(f"the expected pulse amplitude must be positive, got {self.amplitude_v!r} V")
         if self.polarity not in (1, -1):
             raise ConfigurationError(f"the pulse polarity is 1 or -1, got {self.polarity!r}")
+
+    @property
+    def peak_v(self) -> float:
+        """What the monitor shows of the amplitude before the pulse ends."""
+        return self.amplitude_v * -math.expm1(-self.width_s / self.lag_s) if self.lag_s else self.amplitude_v
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +85,11 @@ class PulseTrain:
         coupling: device monitor over injection monitor; 0 if nothing was injected.
         u_coupling: its uncertainty; infinite if nothing was injected.
         step_v: resolution of the device monitor.
+        rest_shift_v: mean of what is left outside pulses while injected, against before and after it; NaN if unknown.
+        u_rest_shift_v: its uncertainty.
+        leak_distortion: what is left where the signal leaks beyond what is left elsewhere, root mean square, over that
+            of the leak; NaN without one.
+        u_leak_distortion: its uncertainty.
     """
 
     problem: str
@@ -86,6 +106,10 @@ class PulseTrain:
     coupling: float
     u_coupling: float
     step_v: float
+    rest_shift_v: float = math.nan
+    u_rest_shift_v: float = math.nan
+    leak_distortion: float = math.nan
+    u_leak_distortion: float = math.nan
 
     @property
     def count(self) -> int:
@@ -93,43 +117,59 @@ class PulseTrain:
         return int(self.times_s.size)
 
 
-def find_pulses(device: Capture, injection: Capture | None, pulse: DevicePulse, ivamp_v: float) -> PulseTrain:
+def find_pulses(
+    device: Capture,
+    injection: Capture | None,
+    pulse: DevicePulse,
+    ivamp_v: float,
+    exposed_s: tuple[float, float] | None = None,
+) -> PulseTrain:
     """The device's pulses, with the injected signal of ``ivamp_v`` at its monitor taken away.
 
     Both channels must be sampled at the same instants. Give ``injection=None`` or ``ivamp_v=0`` where nothing is
-    injected.
+    injected. ``exposed_s`` says from when to when the signal was there, for what it leaves outside pulses.
     """
     y = trace_of(device)
     x = trace_of(injection) if injection is not None and ivamp_v > 0 else None
     problem = quality_problem(y.clipped, y.holes, _WHERE)
     if not problem and x is not None:
-        problem = quality_problem(x.clipped, x.holes, "injection monitor") or _pairing_problem(device, x.capture)
+        problem = quality_problem(x.clipped, x.holes, "injection monitor") or pairing_problem(device, x.capture)
     if problem:
-        return _train(y, x, problem, None, math.nan, [])
-    active = active_samples(x, ivamp_v / 2) if x is not None else None
-    amplitude = pulse.amplitude_v / y.scale
+        return unresolved(y, problem)
+    return separate_pulses(y, pulse, LineRemoval(y, x, ivamp_v), exposed_s)
 
-    fit = CouplingFit(y, x, active)
+
+def separate_pulses(
+    y: Trace, pulse: DevicePulse, removal: Removal, exposed_s: tuple[float, float] | None = None
+) -> PulseTrain:
+    """The device's pulses on ``y``, with what ``removal`` explains taken away; see :func:`find_pulses`."""
+    amplitude = pulse.peak_v / y.scale
+    tail = math.ceil(_LAGS * pulse.lag_s / y.capture.dt_s)
     excluded = np.zeros(y.n, dtype=np.bool_)
     for _ in range(_PASSES):
-        line = fit.without(excluded)
-        rest = residual(y, x, line)
-        if pulse.polarity < 0:
-            np.negative(rest, out=rest)
+        left = removal.without(excluded)
+        rest = np.negative(left.rest) if pulse.polarity < 0 else left.rest
         runs = find_runs(rest, DETECTION_FRACTION * amplitude, REST_FRACTION * amplitude)
-        before, excluded = excluded, runs.covered(_GUARD)
+        before, excluded = excluded, runs.covered(_GUARD, _GUARD + tail)
         settled = np.array_equal(before, excluded)
         if settled or 2 * np.count_nonzero(excluded) > y.n:
             break
     peak = float(np.max(np.abs(rest), where=~excluded, initial=0.0))
-    problem = _resolution_problem(y, line, peak, excluded, amplitude)
+    problem = _resolution_problem(y, left.noise, peak, excluded, amplitude)
     if not problem and not settled:
         problem = f"{_WHERE}: injected signal and pulses cannot be separated; the fit does not settle"
-    problem = problem or _in_step_problem(x, active, excluded)
+    problem = problem or _in_step_problem(removal, runs.covered(_GUARD))
+    train = _train(y, left, peak)
     if problem:
-        return _train(y, x, problem, line, peak, [])
-    measured = [_measure(y, x, line, rest, runs, index, pulse.polarity) for index in range(runs.count)]
-    return _train(y, x, "", line, peak, [found for found in measured if found is not None])
+        return replace(train, problem=problem)
+    measured = _measured(y, removal, left, rest, runs, pulse)
+    return replace(train, **measured, **_left_behind(y, removal, left, excluded, exposed_s))
+
+
+def unresolved(y: Trace, problem: str) -> PulseTrain:
+    """The train of a capture that cannot even be looked at."""
+    nothing = Left(np.empty(0), math.nan, 0.0, math.inf, None)
+    return replace(_train(y, nothing, math.nan), problem=problem)
 
 
 @dataclass(frozen=True)
@@ -140,19 +180,20 @@ class _Found:
     u_amplitude_v: float
 
 
-def _pairing_problem(device: Capture, injection: Capture) -> str:
+def pairing_problem(device: Capture, injection: Capture) -> str:
+    """Why two captures are not of the same instants, or ""."""
     if device.n == injection.n and device.dt_s == injection.dt_s and device.t0_s == injection.t0_s:
         return ""
     return f"{_WHERE}: not sampled at the same instants as the injection monitor, so the leak cannot be taken away"
 
 
-def _resolution_problem(y: Trace, line: Coupling, peak: float, excluded: BoolArray, amplitude: float) -> str:
+def _resolution_problem(y: Trace, noise: float, peak: float, excluded: BoolArray, amplitude: float) -> str:
     limit = REST_FRACTION * amplitude
     size = f"{amplitude * y.scale:.4g} V"
     if 2 * np.count_nonzero(excluded) > y.n:
         return f"{_WHERE}: more than half of the capture exceeds half of the expected pulse amplitude ({size})"
-    if _NOISE_SIGMAS * line.noise > limit:
-        return f"{_WHERE}: noise of {line.noise * y.scale:.3g} V hides pulses of {size}"
+    if _NOISE_SIGMAS * noise > limit:
+        return f"{_WHERE}: noise of {noise * y.scale:.3g} V hides pulses of {size}"
     if peak > limit:
         return (
             f"{_WHERE}: {peak * y.scale:.3g} V remain that are neither injected signal nor pulses of {size}; "
@@ -161,12 +202,12 @@ def _resolution_problem(y: Trace, line: Coupling, peak: float, excluded: BoolArr
     return ""
 
 
-def _in_step_problem(x: Trace | None, active: BoolArray | None, excluded: BoolArray) -> str:
+def _in_step_problem(removal: Removal, excluded: BoolArray) -> str:
     """Leakage that is not proportional (a clamp that rectifies) looks like a pulse at every injected pulse."""
-    if x is None or active is None:
-        return ""
     for name, sign in (("A", 1), ("B", -1)):
-        injected = active & ((x.codes > x.zero_code) if sign > 0 else (x.codes < x.zero_code))
+        injected = removal.injected(sign)
+        if injected is None:
+            return ""
         total = np.count_nonzero(injected)
         if total and np.count_nonzero(injected & excluded) > IN_STEP_FRACTION * total:
             return f"{_WHERE}: pulses found are in step with injected pulses {name} and may be leakage of them"
@@ -174,7 +215,7 @@ def _in_step_problem(x: Trace | None, active: BoolArray | None, excluded: BoolAr
 
 
 def _measure(
-    y: Trace, x: Trace | None, line: Coupling, rest: FloatArray, runs: Runs, index: int, polarity: int
+    y: Trace, x: Trace | None, left: Left, rest: FloatArray, runs: Runs, index: int, polarity: int
 ) -> _Found | None:
     """One pulse, or None if it began before the capture."""
     start, last, stop = int(runs.start[index]), int(runs.last[index]), int(runs.stop[index])
@@ -186,13 +227,18 @@ def _measure(
     # Exact sums of the codes, so that the mean is the same whichever way it is computed.
     sum_y = int(y.codes[first:end].sum(dtype=np.int64))
     sum_x = int(x.codes[first:end].sum(dtype=np.int64)) if x is not None else 0
-    amplitude = polarity * (sum_y / n - line.a * (sum_x / n) - line.b)
+    line = left.line
+    if line is None:
+        amplitude = float(rest[first:end].mean())
+    else:
+        amplitude = polarity * (sum_y / n - line.a * (sum_x / n) - line.b)
     begin = max(start - _LOOK, int(runs.stop[index - 1]) if index else 0)
     finish = min(stop + _LOOK, int(runs.start[index + 1]) if index + 1 < runs.count else y.n)
     rise, fall = _crossings(rest[begin:finish], amplitude / 2)
     rise, fall = rise + begin, fall + begin if stop < y.n else math.nan
-    noise = line.noise / math.sqrt(n)
-    leak = line.u_a * abs(sum_x / n - x.zero_code) if x is not None and math.isfinite(line.u_a) else 0.0
+    noise = left.noise / math.sqrt(n)
+    u_a = line.u_a if line is not None and math.isfinite(line.u_a) else 0.0
+    leak = u_a * abs(sum_x / n - x.zero_code) if x is not None else 0.0
     amplitude_v = amplitude * y.scale
     u_v = math.hypot(noise * y.scale, leak * y.scale, y.u_step, y.capture.u_gain * amplitude_v)
     if math.isnan(fall):
@@ -212,25 +258,69 @@ def _crossings(stretch: FloatArray, level: float) -> tuple[float, float]:
     return rise, fall
 
 
-def _train(
-    y: Trace, x: Trace | None, problem: str, line: Coupling | None, peak: float, found: list[_Found]
-) -> PulseTrain:
+def _measured(
+    y: Trace, removal: Removal, left: Left, rest: FloatArray, runs: Runs, pulse: DevicePulse
+) -> dict[str, Any]:
+    """The arrays of a train, and how well its times are known."""
     dt = y.capture.dt_s
-    ratio = y.scale / x.scale if x is not None else math.nan
-    coupled = line is not None and x is not None and math.isfinite(line.u_a)
+    if pulse.lag_s:
+        return _measured_behind_lag(y, left, rest, runs, pulse)
+    found = [_measure(y, removal.injection, left, rest, runs, index, pulse.polarity) for index in range(runs.count)]
+    seen = [one for one in found if one is not None]
+    return {
+        "times_s": np.array([y.time_s(one.rise) for one in seen], dtype=np.float64),
+        "amplitudes_v": np.array([one.amplitude_v for one in seen], dtype=np.float64),
+        "widths_s": np.array([(one.fall - one.rise) * dt for one in seen], dtype=np.float64),
+        "u_amplitudes_v": np.array([one.u_amplitude_v for one in seen], dtype=np.float64),
+    }
+
+
+def _measured_behind_lag(y: Trace, left: Left, rest: FloatArray, runs: Runs, pulse: DevicePulse) -> dict[str, Any]:
+    capture = y.capture
+    seen = runs.select(runs.start > 0)
+    found = fit_lagged_pulses(rest, seen, pulse.lag_s / capture.dt_s, pulse.amplitude_v / y.scale, left.noise)
+    heights_v = np.where(seen.stop < seen.n, found.heights * y.scale, np.nan)
+    u_v = np.hypot(np.hypot(found.u_heights * y.scale, y.u_step), capture.u_gain * heights_v)
+    widths_s = np.where(seen.stop < seen.n, (found.ends - found.starts) * capture.dt_s, np.nan)
+    times_s = capture.t0_s + found.starts * capture.dt_s
+    u_time_s = found.u_time * capture.dt_s if seen.count else capture.dt_s / math.sqrt(12)
+    arrays = {"times_s": times_s, "amplitudes_v": heights_v, "widths_s": widths_s, "u_amplitudes_v": u_v}
+    return {**arrays, "u_time_s": u_time_s}
+
+
+def _left_behind(
+    y: Trace, removal: Removal, left: Left, excluded: BoolArray, exposed_s: tuple[float, float] | None
+) -> dict[str, Any]:
+    """What the injected signal leaves outside pulses."""
+    distorted, u_distorted = distortion(left, removal.leak(left), excluded)
+    shift, u_shift = math.nan, math.nan
+    if exposed_s is not None:
+        first, last = (min(max(round((t - y.capture.t0_s) / y.capture.dt_s), 0), y.n) for t in exposed_s)
+        shift, u_shift = rest_shift(left, excluded, first, last, math.ceil(_SETTLING_S / y.capture.dt_s))
+    return {
+        "rest_shift_v": shift * y.scale,
+        "u_rest_shift_v": u_shift * y.scale,
+        "leak_distortion": distorted,
+        "u_leak_distortion": u_distorted,
+    }
+
+
+def _train(y: Trace, left: Left, peak: float) -> PulseTrain:
+    """A train without pulses."""
+    none = np.empty(0)
     return PulseTrain(
-        problem=problem,
-        times_s=np.array([y.time_s(one.rise) for one in found], dtype=np.float64),
-        amplitudes_v=np.array([one.amplitude_v for one in found], dtype=np.float64),
-        widths_s=np.array([(one.fall - one.rise) * dt for one in found], dtype=np.float64),
-        u_amplitudes_v=np.array([one.u_amplitude_v for one in found], dtype=np.float64),
-        u_time_s=dt / math.sqrt(12),
+        problem="",
+        times_s=none,
+        amplitudes_v=none,
+        widths_s=none,
+        u_amplitudes_v=none,
+        u_time_s=y.capture.dt_s / math.sqrt(12),
         u_time_base=y.capture.u_time,
         start_s=y.capture.t0_s,
         end_s=y.time_s(y.n - 1),
-        residual_noise_v=line.noise * y.scale if line is not None else math.nan,
+        residual_noise_v=left.noise * y.scale,
         residual_peak_v=peak * y.scale,
-        coupling=line.a * ratio if line is not None and coupled else 0.0,
-        u_coupling=line.u_a * ratio if line is not None and coupled else math.inf,
+        coupling=left.coupling,
+        u_coupling=left.u_coupling,
         step_v=y.step * y.scale,
     )

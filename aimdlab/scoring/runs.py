@@ -44,11 +44,11 @@ class Runs:
         """The runs where ``keep`` is true."""
         return Runs(self.start[keep], self.last[keep], self.stop[keep], self.n)
 
-    def covered(self, guard: int) -> BoolArray:
-        """Shape (n,): true inside any run and ``guard`` samples around it."""
+    def covered(self, guard: int, after: int | None = None) -> BoolArray:
+        """Shape (n,): true inside any run and ``guard`` samples around it, or ``after`` samples after it."""
         change = np.zeros(self.n + 1, dtype=np.int32)
         np.add.at(change, np.maximum(self.start - guard, 0), 1)
-        np.add.at(change, np.minimum(self.stop + guard, self.n), -1)
+        np.add.at(change, np.minimum(self.stop + (guard if after is None else after), self.n), -1)
         covered: BoolArray = np.cumsum(change[:-1]) > 0
         return covered
 

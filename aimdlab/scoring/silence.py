@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.codes import BoolArray, Trace, trace_of
+from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
+from aimdlab.scoring.codes import BoolArray, Trace, clipped_samples, trace_of
 from aimdlab.scoring.injection import quality_problem
 from aimdlab.scoring.pulses import REST_FRACTION, PulseTrain
 
@@ -13,23 +14,33 @@ _OFFSET_FRACTION = 0.2
 _SIGNAL_FRACTION = 0.05
 """Parts of full scale that a level, and anything that changes, may reach."""
 _GUARD = 4
+_SPIKE = 1.2
+"""Heights of a device pulse that its edges may reach on the injection monitor, for less than a microsecond."""
 _WHERE = "injection monitor (baseline)"
 
 
-def silence_problem(capture: Capture, train: PulseTrain, pulse_amplitude_v: float, pulse_width_s: float) -> str:
+def silence_problem(
+    capture: Capture,
+    train: PulseTrain,
+    pulse_amplitude_v: float,
+    pulse_width_s: float,
+    back_coupling: float = 0.0,
+) -> str:
     """Why the injection monitor does not show silence, or "".
 
     A clipped or missing sample proves nothing. The mean may be up to 20 % of the capture's full scale (and of a quarter
     of the device's pulse amplitude at most); anything that changes, up to 5 % of full scale. While the device paces it
     drives the network itself: within its pulses and twice their width after them, a quarter of their amplitude is
-    allowed.
+    allowed; on their edges, where they come back to the injection monitor (``back_coupling``), all of it.
 
     Not seen: a signal below 5 % of full scale, a constant level below 20 %, and what hides within the device's pulses
     for the whole baseline. The range therefore decides how much is seen: full scale should be at most twenty times the
     smallest amplitude that will be injected.
     """
     trace = trace_of(capture)
-    problem = quality_problem(trace.clipped, trace.holes, _WHERE)
+    spiked = _edges(trace, train, pulse_width_s) if back_coupling else np.zeros(trace.n, dtype=np.bool_)
+    clipped = int(np.count_nonzero(clipped_samples(capture) & ~spiked)) if trace.clipped else 0
+    problem = quality_problem(clipped, trace.holes, _WHERE)
     if problem:
         return problem
     paced = _paced(trace, train, pulse_width_s)
@@ -41,12 +52,15 @@ def silence_problem(capture: Capture, train: PulseTrain, pulse_amplitude_v: floa
     mean = int(quiet.sum(dtype=np.int64)) / quiet.size
     level_v = abs(mean - trace.zero_code) * trace.scale
     signal_v = float(np.max(np.abs(quiet - mean))) * trace.scale
-    peak_v = float(np.max(np.abs(trace.codes - trace.zero_code))) * trace.scale
+    sizes = np.abs(trace.codes - trace.zero_code)
+    peak_v = float(np.max(sizes, where=~spiked, initial=0.0)) * trace.scale
+    spike_v = float(np.max(sizes, where=spiked, initial=0.0)) * trace.scale
     most_v = REST_FRACTION * pulse_amplitude_v
     for what, found_v, allowed_v in (
         ("constantly", level_v, min(_OFFSET_FRACTION * full_scale_v, most_v)),
         ("changing", signal_v, min(_SIGNAL_FRACTION * full_scale_v, most_v)),
         ("while the device paces", peak_v, most_v),
+        ("on edges of the device's pulses", spike_v, _SPIKE * pulse_amplitude_v),
     ):
         if not found_v <= allowed_v:
             return (
@@ -54,6 +68,12 @@ def silence_problem(capture: Capture, train: PulseTrain, pulse_amplitude_v: floa
                 "is the generator's output off?"
             )
     return ""
+
+
+def _edges(trace: Trace, train: PulseTrain, pulse_width_s: float) -> BoolArray:
+    """True on the samples around the edges of the device's pulses."""
+    ends_s = train.times_s + np.where(np.isfinite(train.widths_s), train.widths_s, pulse_width_s)
+    return BackCoupling(trace, PacedStretches(train.times_s, ends_s, train.amplitudes_v), 0.0).edges
 
 
 def _paced(trace: Trace, train: PulseTrain, pulse_width_s: float) -> BoolArray:

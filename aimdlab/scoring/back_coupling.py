@@ -1,0 +1,159 @@
+"""The device's own pulses on the injection monitor, taken away so that what is left can be proven.
+
+A device drives the injection network while it paces: its pulse is seen at test point D with a few percent of its
+height, and with spikes of less than a microsecond at its edges. Only what such a pulse can explain is taken away, and
+only while the device monitor shows one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray, Trace, clipped_samples
+from aimdlab.scoring.injection import ExpectedInjection
+from aimdlab.scoring.played import Played
+from aimdlab.scoring.runs import Indices
+
+_EDGE = 1.5
+"""Samples on each side of an edge of a device pulse that may lie on it, by the times known of it."""
+_NETWORK_TOLERANCE = 0.15
+"""How far the share of all pulses may be from what the network gives: components, amplifier output."""
+_PULSE_TOLERANCE = 0.1
+"""How far the share of a single pulse may be from that of all."""
+_HELD = 0.25
+"""A pulse that changes while it lasts (droop): how much of its share may be a slope."""
+_SIGMAS = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class PacedStretches:
+    """When the device paced, and with what.
+
+    Attributes:
+        starts_s, ends_s: shape (k,), edges of its pulses.
+        amplitudes_v: shape (k,), signed.
+    """
+
+    starts_s: FloatArray
+    ends_s: FloatArray
+    amplitudes_v: FloatArray
+
+
+class BackCoupling:
+    """The injection monitor of one capture, and the device pulses on it.
+
+    Args:
+        injection: the injection monitor.
+        paced: the pulses.
+        share: volts there per volt of a device pulse.
+    """
+
+    def __init__(self, injection: Trace, paced: PacedStretches, share: float) -> None:
+        self._trace = injection
+        self._paced = paced
+        self._share = share
+        capture = injection.capture
+        n, dt = injection.n, capture.dt_s
+        first = (paced.starts_s - capture.t0_s) / dt
+        last = (paced.ends_s - capture.t0_s) / dt
+        self.touched = _covered(n, first - _EDGE, last + _EDGE)
+        self.edges = _covered(n, first - _EDGE, first + _EDGE) | _covered(n, last - _EDGE, last + _EDGE)
+        body = np.flatnonzero(self.touched & ~self.edges)
+        self._body = body
+        at_s = capture.t0_s + body * dt
+        self._of = np.clip(np.searchsorted(paced.starts_s, at_s, side="right") - 1, 0, None)
+        self._along = at_s - (paced.starts_s[self._of] + paced.ends_s[self._of]) / 2 if body.size else at_s
+
+    def roughly_removed(self) -> Trace:
+        """With the share that the network gives taken away, and edges bridged; enough to find the signal's clock."""
+        codes = self._trace.codes.copy()
+        codes[self._body] -= self._in_codes(self._share * self._paced.amplitudes_v[self._of])
+        at = np.flatnonzero(self.edges)
+        if at.size:
+            sure = np.where(self.edges, 0, np.arange(codes.size))
+            codes[at] = codes[np.maximum.accumulate(sure)[at]]
+        return replace(self._trace, codes=codes)
+
+    def removed(self, played: Played, expected: ExpectedInjection) -> Trace:
+        """With what the pulses explain taken away.
+
+        In their bodies that is one share and one slope, fitted to all pulses, and a small deviation of each. On their
+        edges a spike of the pulse's height either way is explained; the signal that was expected stands there instead.
+        What is not explained stays.
+        """
+        if not self._paced.starts_s.size:
+            return self._trace
+        trace = self._trace
+        codes = trace.codes.copy()
+        rest_v = self._volts(self._body) - self._expected_v(self._body, played, expected.ivamp_v)
+        codes[self._body] -= self._in_codes(self._shift_v(rest_v, self._clear_of_edges(played)))
+        edges = np.flatnonzero(self.edges)
+        expected_v = self._expected_v(edges, played, expected.ivamp_v)
+        largest_v = (1.0 + _PULSE_TOLERANCE) * float(np.abs(self._paced.amplitudes_v).max())
+        # The edge of a pulse A or B may be there as well, a little earlier or later than the clock says.
+        explained = np.abs(self._volts(edges) - expected_v) <= largest_v + expected.ivamp_v
+        edges, expected_v = edges[explained], expected_v[explained]
+        codes[edges] = self._in_codes(expected_v - trace.offset)
+        clipped = clipped_samples(trace.capture)
+        clipped[edges] = False
+        return replace(trace, codes=codes, clipped=int(np.count_nonzero(clipped)))
+
+    def _volts(self, at: Indices) -> FloatArray:
+        volts: FloatArray = self._trace.codes[at].astype(np.float64) * self._trace.scale + self._trace.offset
+        return volts
+
+    def _expected_v(self, at: Indices, played: Played, ivamp_v: float) -> FloatArray:
+        times_s = self._trace.capture.t0_s + at.astype(np.float64) * self._trace.capture.dt_s
+        return played.level(played.at(times_s), ivamp_v, ivamp_v)
+
+    def _clear_of_edges(self, played: Played) -> BoolArray:
+        """Which samples of the bodies no edge of the injected signal is near."""
+        levels = [self._expected_v(self._body + by, played, 1.0) for by in (-1, 0, 1)]
+        clear: BoolArray = (levels[0] == levels[1]) & (levels[1] == levels[2])
+        return clear
+
+    def _shift_v(self, rest_v: FloatArray, clear: BoolArray) -> FloatArray:
+        """What is taken away in the bodies, shape of ``rest_v``."""
+        amplitudes_v = self._paced.amplitudes_v[self._of]
+        widths_s = (self._paced.ends_s - self._paced.starts_s)[self._of]
+        along = self._along / np.maximum(widths_s, self._trace.capture.dt_s)
+        share, slope = self._share, 0.0
+        kept = clear.copy()
+        for _ in range(3):
+            if int(np.count_nonzero(kept)) < 4:
+                break
+            columns = np.column_stack((amplitudes_v, amplitudes_v * along))[kept]
+            found, *_ = np.linalg.lstsq(columns, rest_v[kept], rcond=None)
+            share, slope = (float(value) for value in found)
+            off = np.abs(rest_v - (share + slope * along) * amplitudes_v)
+            usual = float(np.median(off[kept])) * 1.4826 + self._trace.u_step
+            kept = clear & (off <= _SIGMAS * usual)
+        farthest = _NETWORK_TOLERANCE * abs(self._share)
+        share = min(max(share, self._share - farthest), self._share + farthest)
+        most = _HELD * abs(self._share)
+        slope = min(max(slope, -most), most)
+        common_v = (share + slope * along) * amplitudes_v
+        return common_v + self._deviations_v(rest_v - common_v, clear, share)[self._of]
+
+    def _deviations_v(self, rest_v: FloatArray, clear: BoolArray, share: float) -> FloatArray:
+        """What every pulse is higher or lower by, within what is allowed, shape (k,)."""
+        count = self._paced.starts_s.size
+        number = np.bincount(self._of[clear], minlength=count)
+        sums = np.bincount(self._of[clear], weights=rest_v[clear], minlength=count)
+        most = _PULSE_TOLERANCE * abs(share) * np.abs(self._paced.amplitudes_v)
+        deviations: FloatArray = np.clip(sums / np.maximum(number, 1), -most, most)
+        return deviations
+
+    def _in_codes(self, volts: FloatArray) -> IntArray:
+        return np.round(volts / self._trace.scale).astype(np.int32)
+
+
+def _covered(n: int, first: FloatArray, last: FloatArray) -> BoolArray:
+    """Shape (n,): true from each ``first`` to each ``last``, both sample positions and included."""
+    change = np.zeros(n + 1, dtype=np.int32)
+    np.add.at(change, np.clip(np.ceil(first), 0, n).astype(np.intp), 1)
+    np.add.at(change, np.clip(np.floor(last) + 1, 0, n).astype(np.intp), -1)
+    covered: BoolArray = np.cumsum(change[:-1]) > 0
+    return covered

@@ -1,0 +1,123 @@
+"""The device's pulses and the injected signal, told apart where the network between the monitors has a memory.
+
+Each hides the other: the signal leaks into the device monitor, late and rounded, and the device's pulses come back to
+the injection monitor. Where the leak is small the pulses are seen at once, and are taken off the injection monitor
+first; where it is large they hardly disturb the injected signal, and the clock of that comes first.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from aimdlab.capture import Capture
+from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
+from aimdlab.scoring.codes import Trace, trace_of
+from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses, plateau_sums, quality_problem
+from aimdlab.scoring.lagged_leak import LeakFit, LeakPath
+from aimdlab.scoring.paced_verify import BackPulse
+from aimdlab.scoring.parameters import GradientInjectedScoring
+from aimdlab.scoring.pulses import (
+    DETECTION_FRACTION,
+    REST_FRACTION,
+    DevicePulse,
+    PulseTrain,
+    pairing_problem,
+    separate_pulses,
+    unresolved,
+)
+from aimdlab.scoring.removal import LaggedRemoval
+from aimdlab.scoring.runs import find_runs
+from aimdlab.scoring.signal_clock import signal_clock
+from aimdlab.signals.injected import InjectedSignal
+
+_SEEN_AT_ONCE = 0.35
+"""Up to this part of a pulse's height the leak cannot be taken for one."""
+_EXPLAINED = 0.5
+"""Part of what may remain outside pulses up to which a sample counts as leak alone in the fit."""
+_NO_REFERENCE = 1e-6
+
+
+def leak_path(known: GradientInjectedScoring) -> LeakPath:
+    """From injection to device monitor."""
+    lags = known.lags
+    return LeakPath(lags, known.expected_coupling - math.fsum(share for share, _ in lags))
+
+
+def coupling_reference(known: GradientInjectedScoring) -> float:
+    """What ``device_coupling`` should be: the coupling once settled, or the largest share if that is 0."""
+    largest = max((share for share, _ in known.lags), key=abs, default=0.0)
+    settled = known.expected_coupling
+    return settled if abs(settled) > _NO_REFERENCE * abs(largest) else largest
+
+
+def tell_apart(
+    device: Capture, injection: Capture, known: GradientInjectedScoring, expected: ExpectedInjection
+) -> tuple[PulseTrain, Trace]:
+    """The device's pulses, and the injection monitor without them."""
+    y, x = trace_of(device), trace_of(injection)
+    problem = quality_problem(y.clipped, y.holes, "device monitor") or pairing_problem(device, injection)
+    if problem:
+        return unresolved(y, problem), x
+    pulse = device_pulse(known)
+    path = leak_path(known)
+    rough = BackCoupling(x, _seen_at_once(y, known, pulse, path), known.back_coupling)
+    bridged = rough.roughly_removed()
+    played = signal_clock(bridged, rough.touched, expected, known.exposure_s)
+    apart_v = _EXPLAINED * REST_FRACTION * pulse.peak_v
+    fit = LeakFit(y, bridged, played, path, ivamp_v=expected.ivamp_v, apart_v=apart_v)
+    removal = LaggedRemoval(y, fit, coupling_reference(known) / _level_v(bridged, expected))
+    train = separate_pulses(y, pulse, removal, (0.0, injection_end_s(expected.signal, known.exposure_s)))
+    if train.problem:
+        return train, x
+    paced = BackCoupling(x, paced_stretches(train, known), known.back_coupling)
+    return train, paced.removed(played, expected)
+
+
+def device_pulse(known: GradientInjectedScoring) -> DevicePulse:
+    """The device's pulses as its monitor shows them."""
+    return DevicePulse(
+        known.expected_pulse_amplitude_v, known.pulse_polarity, known.expected_pulse_width_s, known.monitor_lag_s
+    )
+
+
+def back_pulse(known: GradientInjectedScoring) -> BackPulse | None:
+    """A device pulse on the injection monitor, or None if none comes back to it."""
+    height_v = known.pulse_polarity * known.back_coupling * known.expected_pulse_amplitude_v
+    return BackPulse(height_v, known.expected_pulse_width_s) if height_v else None
+
+
+def injection_end_s(signal: InjectedSignal, exposure_s: float) -> float:
+    """When the last burst that the exposure needs has ended, or the exposure, if that is later."""
+    last_s = (signal.repeats_for(exposure_s) - 1) * signal.period_s
+    return max(exposure_s, last_s + signal.burst_s)
+
+
+def paced_stretches(train: PulseTrain, known: GradientInjectedScoring) -> PacedStretches:
+    """When the device paced, by the pulses found."""
+    widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, known.expected_pulse_width_s)
+    heights_v = np.where(np.isfinite(train.amplitudes_v), train.amplitudes_v, known.expected_pulse_amplitude_v)
+    return PacedStretches(train.times_s, train.times_s + widths_s, known.pulse_polarity * heights_v)
+
+
+def _seen_at_once(y: Trace, known: GradientInjectedScoring, pulse: DevicePulse, path: LeakPath) -> PacedStretches:
+    """The device's pulses where the leak is too small to be taken for one; none otherwise."""
+    leak_v = known.expected_ivamp_v * (sum(abs(share) for share, _ in path.lags) + abs(path.direct))
+    none = np.empty(0)
+    if leak_v > _SEEN_AT_ONCE * pulse.peak_v:
+        return PacedStretches(none, none, none)
+    rest = pulse.polarity * (y.codes - np.median(y.codes)) * y.scale
+    runs = find_runs(rest, DETECTION_FRACTION * pulse.peak_v, REST_FRACTION * pulse.peak_v)
+    late_s = pulse.lag_s * math.log(2.0)
+    starts_s = y.capture.t0_s + (runs.start.astype(np.float64) - 0.5) * y.capture.dt_s - late_s
+    ends_s = y.capture.t0_s + (runs.last.astype(np.float64) + 0.5) * y.capture.dt_s - late_s
+    return PacedStretches(starts_s, ends_s, np.full(runs.count, pulse.polarity * pulse.amplitude_v))
+
+
+def _level_v(injection: Trace, expected: ExpectedInjection) -> float:
+    """What the injection monitor shows of pulses B; as expected if there are none."""
+    pulses = monitor_pulses(injection, expected.ivamp_v / 2, -1)
+    sums, counts = plateau_sums(pulses.turned, pulses.runs, 1)
+    number = float(counts.sum())
+    return (float(sums.sum()) / number - pulses.zero) * injection.scale if number else expected.ivamp_v

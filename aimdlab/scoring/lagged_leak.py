@@ -1,0 +1,309 @@
+"""How much of the injected signal appears on the device monitor where the network between them has a memory.
+
+``device = gain A * answer to pulses A + gain B * answer to pulses B + direct * injection + offset``. The answers follow
+from the exact edges, not from samples: between two samples an edge is anywhere. Fitted are the gains, the offset,
+a shift of the edges at both ends of the exposure and the main lag, the last three held by what is known of them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.scoring.codes import BoolArray, FloatArray, Trace
+from aimdlab.scoring.played import Places, Played
+
+U_LAG = 0.05
+"""Standard uncertainty of a lag, relative: capacitors of 5 %, resistors of 2 %, the oscilloscope's input."""
+
+_SAMPLES = 3000
+"""Samples under injection that are fitted; more would not be more exact."""
+_TOGETHER = 6
+_FEWEST_GROUPS = 24
+_GOLDEN = 0.6180339887498949
+_ROUNDS = 12
+_NARROWING = 0.3
+"""From round to round: how far from the fit a sample may be, in parts of the amplitude, and still count."""
+_SETTLED = 1e-6
+"""Of the amplitude: what the last step of the fit may change."""
+_TAIL = 8.0
+"""Time constants after a burst that belong to it."""
+_OUTLIER = 5.0
+_SIGMA_PER_MEDIAN = 1.4826
+_FEWEST = 16
+_FARTHEST = 3.0
+"""A lag is looked for within so many of its uncertainties."""
+_U_APART = 0.05
+"""How far the heights of pulses A and B may be apart, relative."""
+_AGREE = 1e-4
+"""Of the amplitude: what two fits may differ by and still be the same."""
+_STEP = 1e-3
+_NO_DIRECT = 1e-6
+
+
+@dataclass(frozen=True)
+class LeakPath:
+    """From injection monitor to device monitor: ``direct`` without delay, each share behind its lag.
+
+    Attributes:
+        lags: pairs of share and seconds, at least one.
+        direct: the rest.
+    """
+
+    lags: tuple[tuple[float, float], ...]
+    direct: float
+
+    @property
+    def longest_s(self) -> float:
+        """The slowest lag."""
+        return max(lag_s for _, lag_s in self.lags)
+
+    @property
+    def main(self) -> int:
+        """Which lag has the largest share."""
+        return max(range(len(self.lags)), key=lambda k: abs(self.lags[k][0]))
+
+    @property
+    def has_direct(self) -> bool:
+        """Whether anything is without delay, rounding apart."""
+        return abs(self.direct) > _NO_DIRECT * sum(abs(share) for share, _ in self.lags)
+
+    @property
+    def total(self) -> float:
+        """The sum of the shares."""
+        return math.fsum(share for share, _ in self.lags)
+
+    def stretched(self, ratio: float) -> LeakPath:
+        """With the main lag longer by ``ratio``."""
+        lags = list(self.lags)
+        lags[self.main] = (lags[self.main][0], lags[self.main][1] * ratio)
+        return replace(self, lags=tuple(lags))
+
+
+class _Parameters(NamedTuple):
+    """What is fitted: V at the injection monitor, V, seconds, and the logarithm of the lag's ratio."""
+
+    a: float
+    b: float
+    offset: float
+    direct: float
+    start_s: float
+    end_s: float
+    stretch: float
+
+
+@dataclass(frozen=True)
+class Leak:
+    """The fit.
+
+    Attributes:
+        path: with its main lag as found.
+        played: with its clock as found.
+        averaged: whether samples are means over a sample interval rather than points.
+        u_gain: standard uncertainty of the mean of both gains, V; infinite if too few samples show the signal.
+        parameters: all that was fitted: heights of pulses A and B, V at the injection monitor, that would explain the
+            device monitor; its offset; the part without delay (1 if as expected); shifts; the lag.
+    """
+
+    path: LeakPath
+    played: Played
+    averaged: bool
+    u_gain: float
+    parameters: _Parameters
+
+
+class LeakFit:
+    """The leak of one exposure.
+
+    Args:
+        device: what the leak is on.
+        injection: the injection monitor at the same instants; read only where a part is without delay.
+        played: as the injection monitor shows it.
+        path: as the network gives it.
+        ivamp_v: amplitude at the injection monitor.
+        apart_v: what may remain; beyond it a sample shows something else than leak.
+    """
+
+    def __init__(
+        self, device: Trace, injection: Trace, played: Played, path: LeakPath, *, ivamp_v: float, apart_v: float
+    ) -> None:
+        self._device = device
+        self._path = path
+        self._played = played
+        self._ivamp_v = ivamp_v
+        self._apart_v = apart_v
+        self._dt = device.capture.dt_s
+        self._injection = injection if path.has_direct else None
+        self._at = _samples_to_fit(device, played, path)
+        self._times_s = device.capture.t0_s + self._at * self._dt
+        self._y = device.codes[self._at] * device.scale + device.offset
+        self._x = None if self._injection is None else injection.codes[self._at] * injection.scale + injection.offset
+        self._span_s = max(float(self._times_s[-1]), self._dt) if self._at.size else self._dt
+        offset = float(np.median(device.codes)) * device.scale + device.offset
+        self._first = _Parameters(ivamp_v, ivamp_v, offset, 1.0, 0.0, 0.0, 0.0)
+        # Before the fit: an edge within a sample, at the beginning and at the end; the lag within its components;
+        # pulses A and B of one height.
+        self._known = {4: self._dt, 5: self._dt, 6: U_LAG}
+        self._u_apart_v = _U_APART * ivamp_v
+
+    def without(self, excluded: BoolArray | None, start: Leak | None = None) -> Leak:
+        """Fit the samples where ``excluded`` is false, from what was found before; outliers are left out by itself."""
+        keep = np.ones(self._at.size, dtype=np.bool_) if excluded is None else ~excluded[self._at]
+        if int(np.count_nonzero(keep)) < _FEWEST:
+            silent = self._first._replace(a=0.0, b=0.0, direct=0.0)
+            return Leak(self._path, self._played, False, math.inf, silent)
+        ways = (False, True) if start is None else (start.averaged,)
+        begin = self._first if start is None else start.parameters
+        tried = [self._fitted(begin, averaged, keep) for averaged in ways]
+        return min(tried, key=lambda found: found[1])[0]
+
+    def agree(self, one: Leak, other: Leak) -> bool:
+        """Whether two fits say the same of every sample fitted, to what the converter can tell apart."""
+        if one.averaged != other.averaged:
+            return False
+        apart = self._linear(one.parameters, one.averaged)[0] - self._linear(other.parameters, other.averaged)[0]
+        return float(np.max(np.abs(apart), initial=0.0)) <= max(self._device.u_step, _AGREE * self._ivamp_v)
+
+    def values(self, leak: Leak) -> tuple[FloatArray, FloatArray]:
+        """The leak without the offset, V, and the signal (1, 0, -1) at every sample of the capture, shape (n,)."""
+        device, dt = self._device, self._dt
+        first_s = device.capture.t0_s - (dt / 2 if leak.averaged else 0.0)
+        places = leak.played.on_grid(first_s, dt, device.n + leak.averaged)
+        found = leak.parameters
+        answer = np.zeros(device.n)
+        for share, lag_s in leak.path.lags:
+            at = leak.played.lagged(places, leak.played.decay(places, lag_s), lag_s, found.a, found.b)
+            answer += share * (at if not leak.averaged else -lag_s / dt * np.diff(at))
+        if leak.averaged:
+            # The mean of a lag's answer: its equation, integrated over the interval.
+            area = leak.played.integral(places, found.a, found.b)
+            answer += leak.path.total / dt * (1.0 + leak.played.rate) * np.diff(area)
+        if self._injection is not None:
+            volts = self._injection.codes * self._injection.scale + self._injection.offset
+            answer += found.direct * leak.path.direct * volts
+        return answer, leak.played.level(places, 1.0, 1.0)[: device.n]
+
+    def _fitted(self, begin: _Parameters, averaged: bool, keep: BoolArray) -> tuple[Leak, float]:
+        """From ``begin`` to the best fit, and the spread of what remains."""
+        found, spread, u_gain = begin, math.inf, math.inf
+        first = begin is self._first
+        for number in range(_ROUNDS):
+            rest, columns = self._linear(found, averaged)
+            spread = max(_SIGMA_PER_MEDIAN * float(np.median(np.abs(rest[keep]))), self._device.u_step)
+            # Not too narrow at first: in sparse bursts most samples show nothing and know nothing of the gain.
+            wide = math.inf if number == 0 else self._ivamp_v * _NARROWING**number
+            limit = max(_OUTLIER * spread, self._apart_v, wide if first else 0.0)
+            kept = keep & (np.abs(rest) <= limit)
+            rows = np.zeros((len(self._known) + 1, columns.shape[1]))
+            wanted = np.zeros(len(rows))
+            for row, (which, u) in enumerate(self._known.items()):
+                rows[row, which] = spread / u
+                wanted[row] = -found[which] * spread / u
+            rows[-1, :2] = spread / self._u_apart_v, -spread / self._u_apart_v
+            wanted[-1] = (found.b - found.a) * spread / self._u_apart_v
+            step, u_gain = _solved(np.vstack((columns[kept], rows)), np.concatenate((rest[kept], wanted)), spread)
+            most = np.array([math.inf] * 4 + [self._dt, self._dt, U_LAG])
+            step = np.clip(step, -most, most)
+            found = _Parameters(*(np.array(found) + step).tolist())
+            farthest = _FARTHEST * U_LAG
+            found = found._replace(stretch=min(max(found.stretch, -farthest), farthest))
+            narrow = limit <= max(_OUTLIER * spread, self._apart_v)
+            if narrow and float(np.max(np.abs(columns @ step))) < _SETTLED * self._ivamp_v:
+                break
+        leak = Leak(self._path_of(found), self._played_of(found), averaged, u_gain, found)
+        return leak, spread
+
+    def _path_of(self, found: _Parameters) -> LeakPath:
+        return self._path.stretched(math.exp(found.stretch))
+
+    def _played_of(self, found: _Parameters) -> Played:
+        rate = self._played.rate + found.end_s / self._span_s
+        return replace(self._played, start_s=self._played.start_s + found.start_s, rate=rate)
+
+    def _linear(self, found: _Parameters, averaged: bool) -> tuple[FloatArray, FloatArray]:
+        """What remains at the samples fitted, shape (n,), and the model's derivatives, shape (n, 7)."""
+        path, played, dt = self._path_of(found), self._played_of(found), self._dt
+        columns = np.zeros((self._at.size, len(found)))
+        columns[:, 2] = 1.0
+        ends = (-0.5, 0.5) if averaged else (0.0,)
+        for end in ends:
+            places = played.at(np.add(self._times_s, end * dt, dtype=np.float64))
+            self._add(columns, path, played, places, found, end, averaged)
+        columns[:, 5] = columns[:, 4] * self._times_s / self._span_s
+        if self._x is not None:
+            columns[:, 3] = path.direct * self._x
+        model = columns[:, :4] @ np.array(found[:4])
+        return self._y - model, columns
+
+    def _add(
+        self,
+        columns: FloatArray,
+        path: LeakPath,
+        played: Played,
+        places: Places,
+        found: _Parameters,
+        end: float,
+        averaged: bool,
+    ) -> None:
+        """Add to ``columns`` the answers at these places, or that end of the sample interval's share of their mean."""
+        side = math.copysign(1.0 / self._dt, end)
+        level = played.level(places, found.a, found.b)
+        for k, (share, lag_s) in enumerate(path.lags):
+            decay = played.decay(places, lag_s)
+            weight = -lag_s * side if averaged else 1.0
+            a, b = (played.lagged(places, decay, lag_s, *unit) for unit in ((1.0, 0.0), (0.0, 1.0)))
+            now = found.a * a + found.b * b
+            columns[:, 0] += share * weight * a
+            columns[:, 1] += share * weight * b
+            columns[:, 4] -= share * (side * now if averaged else (level - now) / lag_s)
+            if k == path.main:
+                longer_s = lag_s * (1.0 + _STEP)
+                longer = played.lagged(places, played.decay(places, longer_s), longer_s, found.a, found.b)
+                more = weight * (1.0 + _STEP) if averaged else 1.0
+                columns[:, 6] += share * (more * longer - weight * now) / _STEP
+        if averaged:
+            for column, unit in enumerate(((1.0, 0.0), (0.0, 1.0))):
+                area = played.integral(places, *unit)
+                columns[:, column] += path.total * side * (1.0 + played.rate) * area
+
+
+def _samples_to_fit(device: Trace, played: Played, path: LeakPath) -> NDArray[np.intp]:
+    """Samples on pulses and their tails, in groups of neighbouring pulses spread over the exposure."""
+    capture = device.capture
+    dt, tail_s = capture.dt_s, _TAIL * path.longest_s
+    begins_s, ends_s = played.pulses_s(min(played.stop_s, capture.t0_s + capture.span_s))
+    begins_s, ends_s = begins_s - 2.0 * dt, ends_s + tail_s
+    samples = float((ends_s - begins_s).sum()) / dt
+    groups = math.ceil(begins_s.size / _TOGETHER)
+    if samples > _SAMPLES and groups > _FEWEST_GROUPS:
+        wanted = max(math.ceil(groups * _SAMPLES / samples), _FEWEST_GROUPS)
+        # Evenly, but not in step with the bursts: each group shows another part of them.
+        chosen = (np.arange(wanted) + np.arange(wanted) * _GOLDEN % 1.0) * (begins_s.size - _TOGETHER) / wanted
+        index = np.unique(chosen.astype(np.intp)[:, None] + np.arange(_TOGETHER))
+        begins_s, ends_s = begins_s[index], ends_s[index]
+    first = np.clip(np.ceil((begins_s - capture.t0_s) / dt), 0, device.n).astype(np.intp)
+    last = np.clip(np.floor((ends_s - capture.t0_s) / dt) + 1, 0, device.n).astype(np.intp)
+    # Where tails reach into the next pulse a sample counts once.
+    first = np.maximum(first, np.concatenate(([0], np.maximum.accumulate(last)[:-1]))) if first.size else first
+    lengths = np.maximum(last - first, 0)
+    return np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
+
+
+def _solved(matrix: FloatArray, wanted: FloatArray, spread: float) -> tuple[FloatArray, float]:
+    """The least-squares step, and the standard uncertainty of the mean of the first two parameters."""
+    size = np.sqrt((matrix * matrix).sum(axis=0))
+    size[size == 0.0] = math.inf  # a column of zeros stays where it is
+    square = (matrix / size).T @ (matrix / size)
+    used = np.isfinite(size)
+    inverse = np.zeros_like(square)
+    inverse[np.ix_(used, used)] = np.linalg.pinv(square[np.ix_(used, used)], rcond=1e-12, hermitian=True)
+    step = inverse @ ((matrix / size).T @ wanted) / size
+    mean = np.zeros(size.size)
+    mean[:2] = 0.5
+    mean /= size
+    seen = bool(used[0] or used[1])
+    return step, spread * math.sqrt(float(mean @ inverse @ mean)) if seen else math.inf

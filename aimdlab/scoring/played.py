@@ -1,0 +1,150 @@
+"""The injected signal as it was played: exact edges by the clock found, and its answer behind first-order lags."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.scoring.codes import FloatArray
+from aimdlab.signals.injected import InjectedSignal
+
+_FORGOTTEN = 40.0
+"""So many time constants after a beginning nothing of it is left."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where instants lie in the signal; arrays of shape (n,), in ascending time.
+
+    Attributes:
+        segment: number of the segment of the period.
+        age_s: time since it began.
+        elapsed_s: time since the signal began, by the generator's clock; negative before it.
+        periods: whole periods before.
+    """
+
+    segment: NDArray[np.intp]
+    age_s: FloatArray
+    elapsed_s: FloatArray
+    periods: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """A signal that began at ``start_s`` of a capture, by a clock that is ``rate`` slower than the capture's.
+
+    Attributes:
+        signal: its timing.
+        start_s: when its first pulse A began.
+        rate: what the generator's durations are longer by, relative.
+        stop_s: when it ended, by the generator's clock from its beginning; nothing follows.
+    """
+
+    signal: InjectedSignal
+    start_s: float
+    rate: float
+    stop_s: float
+    _values: FloatArray = field(init=False)
+    _durations_s: FloatArray = field(init=False)
+    _begins_s: FloatArray = field(init=False)
+    _period_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        segments = self.signal.period_segments()
+        durations_s = np.array([segment.duration_s for segment in segments])
+        object.__setattr__(self, "_period_s", self.signal.period_s)
+        object.__setattr__(self, "_values", np.array([float(segment.value) for segment in segments]))
+        object.__setattr__(self, "_durations_s", durations_s)
+        object.__setattr__(self, "_begins_s", np.concatenate(([0.0], np.cumsum(durations_s)[:-1])))
+
+    def at(self, times_s: FloatArray) -> Places:
+        """Where instants of the capture lie, shape (n,), ascending."""
+        elapsed_s = (times_s - self.start_s) / (1.0 + self.rate)
+        period_s = self._period_s
+        inside_s = np.clip(elapsed_s, 0.0, self.stop_s)
+        periods = np.floor(inside_s / period_s)
+        phase_s = inside_s - periods * period_s
+        segment = np.searchsorted(self._begins_s, phase_s, side="right") - 1
+        return Places(segment, phase_s - self._begins_s[segment], elapsed_s, periods)
+
+    def on_grid(self, t0_s: float, dt_s: float, n: int) -> Places:
+        """The same for ``t0_s + i * dt_s``, several times faster where there are many."""
+        scale = 1.0 + self.rate
+        first_s, step_s = (t0_s - self.start_s) / scale, dt_s / scale
+        elapsed_s = np.arange(n, dtype=np.float64) * step_s + np.float64(first_s)
+        count = math.floor(min(max(float(elapsed_s[-1]), 0.0), self.stop_s) / self._period_s) + 1
+        of_period = self._begins_s.size
+        begins_s = (np.arange(count)[:, None] * self._period_s + self._begins_s).ravel()
+        begins_s = begins_s[: int(np.searchsorted(begins_s, min(float(elapsed_s[-1]), self.stop_s), side="right"))]
+        # The first sample of every segment; the first segment has all before it, the last all after the end.
+        first = np.clip(np.ceil((begins_s - first_s) / step_s), 0, n).astype(np.intp)
+        first[:1] = 0
+        lengths = np.diff(np.append(first, n))
+        number = np.arange(begins_s.size)
+        age_s = elapsed_s - np.repeat(begins_s, lengths)
+        begin, stop = np.searchsorted(elapsed_s, [0.0, self.stop_s])
+        age_s[:begin] = 0.0
+        if stop < n:
+            age_s[stop:] = self.stop_s - begins_s[-1]
+        segment = np.repeat(number % of_period, lengths)
+        return Places(segment, age_s, elapsed_s, np.repeat((number // of_period).astype(np.float64), lengths))
+
+    def pulses_s(self, until_s: float) -> tuple[FloatArray, FloatArray]:
+        """When pulses A and B begin and end in the capture, shape (k,); those that begin within ``until_s``."""
+        periods_s = np.arange(math.ceil(max(until_s, 0.0) / self._period_s) + 1)[:, None] * self._period_s
+        some = self._values != 0.0
+        begins_s = (periods_s + self._begins_s[some]).ravel()
+        ends_s = np.minimum((periods_s + (self._begins_s + self._durations_s)[some]).ravel(), self.stop_s)
+        inside = begins_s < min(until_s, self.stop_s)
+        return tuple(self.start_s + (1.0 + self.rate) * times_s[inside] for times_s in (begins_s, ends_s))
+
+    def level(self, places: Places, a: float, b: float) -> FloatArray:
+        """The signal itself with pulses A of height ``a`` and pulses B of ``-b``, shape (n,)."""
+        levels = self._levels(a, b)[places.segment]
+        levels[(places.elapsed_s < 0) | (places.elapsed_s >= self.stop_s)] = 0.0
+        return levels
+
+    def decay(self, places: Places, lag_s: float) -> FloatArray:
+        """What a lag leaves at each instant of where its segment began, shape (n,); serves several :meth:`lagged`."""
+        decay: FloatArray = np.exp(places.age_s * (-1.0 / lag_s))
+        return decay
+
+    def lagged(self, places: Places, decay: FloatArray, lag_s: float, a: float, b: float) -> FloatArray:
+        """The answer of one first-order lag to pulses A of ``a`` and B of ``-b``, from rest, shape (n,)."""
+        levels, settled = self._levels(a, b), self._periodic(lag_s, a, b)
+        answer = decay * (settled - levels)[places.segment]
+        answer += levels[places.segment]
+        begin, soon, stop = np.searchsorted(places.elapsed_s, [0.0, _FORGOTTEN * lag_s, self.stop_s])
+        answer[:begin] = 0.0
+        since_s = np.minimum(places.elapsed_s[begin:soon], self.stop_s)
+        answer[begin:soon] -= settled[0] * np.exp(since_s * (-1.0 / lag_s))
+        answer[stop:] *= np.exp((self.stop_s - places.elapsed_s[stop:]) / lag_s)
+        return answer
+
+    def integral(self, places: Places, a: float, b: float) -> FloatArray:
+        """The integral of the signal from its beginning, shape (n,), in levels times seconds."""
+        levels = self._levels(a, b)
+        sums = np.concatenate(([0.0], np.cumsum(levels * self._durations_s)))
+        answer = sums[:-1][places.segment] + levels[places.segment] * places.age_s
+        answer += places.periods * sums[-1]
+        return answer
+
+    def _levels(self, a: float, b: float) -> FloatArray:
+        return np.where(self._values > 0, a, np.where(self._values < 0, -b, 0.0))
+
+    def _periodic(self, lag_s: float, a: float, b: float) -> FloatArray:
+        """The lag at the beginning of every segment once the signal has gone on for ever, shape (m,)."""
+        levels = self._levels(a, b).tolist()
+        kept = np.exp(-self._durations_s / lag_s).tolist()
+        state = 0.0
+        for level, keep in zip(levels, kept, strict=True):
+            state = level + (state - level) * keep
+        state /= -math.expm1(-self._period_s / lag_s)
+        states = []
+        for level, keep in zip(levels, kept, strict=True):
+            states.append(state)
+            state = level + (state - level) * keep
+        return np.array(states)

@@ -1,0 +1,75 @@
+"""By which clock the injected signal was played, where some of its pulses may be disturbed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aimdlab.scoring.codes import BoolArray, FloatArray, Trace
+from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses
+from aimdlab.scoring.played import Played
+from aimdlab.scoring.runs import Indices
+from aimdlab.scoring.timing import clock_tolerance, slack_s, wanted_pulses
+
+_REACH_S = 0.05
+
+
+def signal_clock(injection: Trace, touched: BoolArray, expected: ExpectedInjection, exposure_s: float) -> Played:
+    """The clock of the injected signal, from its pulses B that nothing has touched (shape (n,)).
+
+    From the beginning on, each is held against where those before it say that it belongs. The signal is taken to end
+    after the last period that the exposure needs; at the last pulse B found, if one that nothing touched is missing
+    after it; not at all, if it goes on.
+    """
+    capture, signal = injection.capture, expected.signal
+    dt = capture.dt_s
+    pulses = monitor_pulses(injection, expected.ivamp_v / 2, -1)
+    clean = ~(touched[pulses.runs.start] | touched[pulses.runs.last])
+    rises_s = capture.t0_s + np.where(np.isnan(pulses.rise), pulses.runs.start, pulses.rise) * dt
+    rises_s = rises_s[clean & (rises_s >= -slack_s(dt, 0.0, 0.0))]
+    end_s = capture.t0_s + capture.span_s
+    wanted_s = wanted_pulses(signal, -1, end_s, 0.0).starts_s
+    start_s, rate = _matched(rises_s, wanted_s, dt, clock_tolerance(capture.u_time))
+    planned_s = signal.repeats_for(exposure_s) * signal.period_s
+    elapsed_s = (rises_s - start_s) / (1.0 + rate)
+    if elapsed_s.size and wanted_s.size:  # a spike is not a pulse B
+        elapsed_s = elapsed_s[np.abs(elapsed_s - wanted_s[_nearest(wanted_s, elapsed_s)]) <= 2.0 * dt]
+    last_s = float(elapsed_s[-1]) if elapsed_s.size else 0.0
+    stop_s = planned_s
+    if last_s > planned_s:
+        stop_s = max(end_s, last_s) + signal.period_s
+    else:
+        missing_s = wanted_s[(wanted_s > last_s + 2.0 * dt) & (wanted_s < min(planned_s, end_s - signal.tbpw_s) - dt)]
+        at = np.round((start_s + missing_s * (1.0 + rate) - capture.t0_s) / dt).astype(np.intp)
+        if at.size and not touched[np.clip(at, 0, injection.n - 1)].all():
+            stop_s = last_s + signal.tbpw_s
+    return Played(signal, start_s, rate, stop_s)
+
+
+def _matched(found_s: FloatArray, wanted_s: FloatArray, dt: float, limit: float) -> tuple[float, float]:
+    """Start and rate of the clock by which ``found_s`` are some of ``wanted_s``."""
+    start_s, rate = 0.0, 0.0
+    if not found_s.size or not wanted_s.size:
+        return start_s, rate
+    reach_s, known_s = max(float(found_s[0]), 0.0) + _REACH_S, 0.0
+    # Before any is seen: the trigger is the first edge, and the clocks differ by little.
+    prior = np.diag([1.0, (dt / limit) ** 2])
+    while True:
+        seen_s = found_s[found_s <= reach_s]
+        asked_s = wanted_s[_nearest(wanted_s, (seen_s - start_s) / (1.0 + rate))]
+        late_s = seen_s - asked_s
+        allowed_s = 2.0 * dt + limit * np.maximum(asked_s - known_s, 0.0)
+        good = np.abs(late_s - start_s - rate * asked_s) <= allowed_s
+        if good.any():
+            columns = np.column_stack((np.ones(int(np.count_nonzero(good))), asked_s[good]))
+            start_s, rate = np.linalg.solve(columns.T @ columns + prior, columns.T @ late_s[good]).tolist()
+            known_s = float(asked_s[good][-1])
+        if reach_s >= found_s[-1]:
+            return start_s, rate
+        reach_s *= 2.0
+
+
+def _nearest(wanted_s: FloatArray, times_s: FloatArray) -> Indices:
+    after = np.clip(np.searchsorted(wanted_s, times_s), 1, max(wanted_s.size - 1, 1))
+    before = after - 1
+    after = np.minimum(after, wanted_s.size - 1)
+    return np.where(times_s - wanted_s[before] <= wanted_s[after] - times_s, before, after)
