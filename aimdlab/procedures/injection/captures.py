@@ -23,7 +23,7 @@ from aimdlab.signals.injected import InjectedSignal
 # test looks for, and shall be measured, not clipped.
 _HEADROOM = 1.25
 _ALTERED_PULSE = 2.0
-# The injection monitor shows at least this part of a device pulse: so much may come back through the network.
+# The injection monitor's range in a baseline, as part of a device pulse.
 _LEAST_SHOWN = 0.1
 _VERIFIED_CYCLES = 2
 
@@ -125,9 +125,8 @@ def acquisitions_of(
     path = parts.path
     margin_s = _margin_s(device_file, pulse.interval_s)
     at_d = ivamp * path.test_point_factor
-    injection = ScopeChannel(
-        parts.injection.channel, _HEADROOM * (at_d or 0.1 * pulse.amplitude_v) / parts.injection.factor
-    )
+    shown_v = _HEADROOM * at_d + _back_v(path, pulse, at_d)
+    injection = ScopeChannel(parts.injection.channel, shown_v / parts.injection.factor)
     device = ScopeChannel(
         parts.device.channel,
         (_ALTERED_PULSE * pulse.amplitude_v + _HEADROOM * ivamp * path.port_factor) / parts.device.factor,
@@ -155,6 +154,14 @@ def acquisitions_of(
         trigger_level_v=level_v,
     )
     return Acquisitions(verify, exposure)
+
+
+def _back_v(path: InjectionPath, pulse: ShownPulse, at_d: float) -> float:
+    """What the device's own pulses need on the injection monitor, on top of the signal."""
+    if path.monitored.back_coupling:
+        return _ALTERED_PULSE * abs(path.monitored.back_coupling) * pulse.amplitude_v
+    # Nothing comes back through a plain divider; a baseline needs a range nevertheless.
+    return 0.0 if at_d else _HEADROOM * _LEAST_SHOWN * pulse.amplitude_v
 
 
 def _trigger(parts: Parts, at_d: float) -> tuple[int | Literal["external"], float]:
