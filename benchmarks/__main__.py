@@ -13,14 +13,21 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import commit, transfer
+from benchmarks import commit, sealing, simulation, transfer
 
 ROUNDS = 7
 
 FIGURES: dict[str, tuple[str, Callable[[], tuple[float, float]]]] = {
     "block of 20 kB": ("bare socket", lambda: transfer.measure(20_000, 200)),
     "block of 20 MB": ("bare socket", lambda: transfer.measure(20_000_000, 5)),
-    "commit of 2 x 375 000 samples": ("raw write and fsync", lambda: commit.measure(375_000, 5)),
+    "commit of 2 x 500 000 samples": ("raw write and fsync", lambda: commit.measure(500_000, 5, commit.raw)),
+    "commit of the same": ("plain HDF5 and fsync", lambda: commit.measure(500_000, 5, commit.plain_hdf5)),
+    "sealing 40 of them, verified": ("plain HDF5, read again", lambda: sealing.measure(500_000, 40)),
+    "simulated step": ("as many normal numbers", lambda: simulation.measure("annex_d_pacemaker", 20)),
+    "simulated step, sensing device": (
+        "as many normal numbers",
+        lambda: simulation.measure("annex_d_susceptible", 20),
+    ),
 }
 
 
