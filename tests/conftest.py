@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ _BUSY = {
 }
 settings.register_profile("repeatable", derandomize=True, **_BUSY)
 settings.register_profile("search", print_blob=True, **_BUSY)
-settings.load_profile("search" if os.environ.get("AIMDLAB_SEARCH") else "repeatable")
+settings.load_profile("repeatable")
 
 
 @pytest.fixture
