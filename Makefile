@@ -31,7 +31,7 @@ test: $(STAMP)  ## every test, with the wheel installed into a clean environment
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak" --ignore tests/peers
 
 search: $(STAMP)  ## the tests that generate examples, with other examples each time
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile search -m hypothesis
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile search -m hypothesis --ignore tests/peers
 
 test-peers: $(PEERS_STAMP)  ## public third-party clients drive the simulators
 	$(PEERS_BIN)/python -m pytest tests/peers
