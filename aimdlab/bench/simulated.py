@@ -111,11 +111,13 @@ class SimulatedBench:
         self.ask("program", mode=mode)
 
     def interrogate(self) -> dict[str, dict[str, str | float | bool]]:
-        """What each device reports: whether it was reset."""
-        devices = self.ask("state")["world"]
-        return {
-            name: {"reset": state["reset_at_s"] is not None} for name, state in devices.items() if "reset_at_s" in state
-        }
+        """What a programmer reads of each device, by name.
+
+        ``program`` ("normal", "mr", or "default" after a reset), ``mode``, ``rate_per_s``, ``amplitude_v``,
+        ``pulse_width_s``, and ``reset``: true once there was one, whatever was programmed since.
+        """
+        devices: dict[str, dict[str, str | float | bool]] = self.ask("interrogate")["devices"]
+        return devices
 
     def close(self) -> None:
         """Leave; the process is shut down if this object started it, else it goes on (in real time)."""

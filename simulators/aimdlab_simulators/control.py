@@ -1,8 +1,9 @@
 """The control socket of a simulated bench: JSON lines over TCP, one reply per request.
 
 Ops: ``hello``, ``now``, ``claim_time``, ``advance`` (``to_s``; only on the connection that has claimed),
-``release_time``, ``mark`` (``step``, ``attempt``), ``state``, ``shutdown``. A reply is ``{"ok": true, ...}`` or
-``{"ok": false, "error": "..."}``; those about time carry ``now_s``.
+``release_time``, ``mark`` (``step``, ``attempt``), ``state``, ``program`` (``mode``: "normal" or "mr"; ``device``, or
+every one that has these modes; answers ``programmed``: which), ``interrogate`` (answers ``devices``, by name),
+``shutdown``. A reply is ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``; those about time carry ``now_s``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aimdlab.errors import AimdlabError
@@ -41,6 +42,14 @@ class World(Protocol):
 
     def observe(self) -> Mapping[str, object]:
         """The state of everything that is not an instrument."""
+        ...
+
+    def program(self, mode: str, device: str | None) -> Sequence[str]:
+        """Switch one device, or all that have modes, to "normal" or "mr"; names of those that were."""
+        ...
+
+    def interrogate(self) -> Mapping[str, Mapping[str, str | float | bool]]:
+        """What a programmer reads of each device."""
         ...
 
 
@@ -99,6 +108,8 @@ class _Client:
             "release_time": self._give_back,
             "mark": self._mark,
             "state": lambda _: self._state(),
+            "program": self._program,
+            "interrogate": lambda _: {"devices": self._world.interrogate()},
             "shutdown": self._shut_down,
         }
 
@@ -144,6 +155,10 @@ class _Client:
     def _mark(self, request: dict[str, Any]) -> Mapping[str, object]:
         self._world.mark(int(request["step"]), int(request["attempt"]))
         return {}
+
+    def _program(self, request: dict[str, Any]) -> Mapping[str, object]:
+        device = request.get("device")
+        return {"programmed": self._world.program(str(request["mode"]), None if device is None else str(device))}
 
     def _state(self) -> Mapping[str, object]:
         instruments = {name: instrument.observe() for name, instrument in self._world.instruments.items()}

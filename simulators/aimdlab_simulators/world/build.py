@@ -98,6 +98,8 @@ class _Builder:
             past=self._past,
             acquisitions=self._acquisitions,
             pacemakers=self._pacemakers,
+            answering=[name for name in self._pacemakers if self._is_present(name)],
+            timebase=self._timebase,
         )
 
     def _add_instrument(self, name: str, config: InstrumentConfig) -> None:
@@ -156,6 +158,10 @@ class _Builder:
 
     def _add_pacemaker(self, name: str, config: PacemakerConfig) -> None:
         self._pacemakers[name] = Pacemaker(pacemaker_settings(config), self._past, seed=self._file.seed, name=name)
+
+    def _is_present(self, name: str) -> bool:
+        node = self._file.nodes[name]
+        return isinstance(node, PacemakerConfig) and node.present
 
     def _node(self, name: str, asked_by: KeyPath) -> None:
         """Make the node ``name`` and all that it needs, unless it is there already."""

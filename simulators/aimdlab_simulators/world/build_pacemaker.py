@@ -37,6 +37,7 @@ def pacemaker_settings(config: PacemakerConfig) -> PacemakerSettings:
         silent=config.silent or not config.present,
         drop_beats=frozenset(config.drop_beat_at),
         amplitude_drift=config.amplitude_drift,
+        normal=pacemaker_settings(config.normal) if config.normal is not None else None,
     )
 
 

@@ -136,8 +136,27 @@ class ClampConfig(ConfigModel):
     decay_time_constant: Time = Field(gt=0)
 
 
+class NormalModeConfig(ConfigModel):
+    """How a pacemaker is programmed outside the scanner; what is left out is as in its MR mode."""
+
+    mode: Literal["VOO", "VVI", "VVT"] | None = None
+    rate: EventRate | None = Field(default=None, gt=0)
+    upper_rate: EventRate | None = Field(default=None, gt=0)
+    amplitude: Voltage | None = None
+    pulse_width: Time | None = Field(default=None, gt=0)
+    sensing_threshold: Voltage | None = Field(default=None, gt=0)
+    sensing_high_pass: Frequency | None = Field(default=None, gt=0)
+    sensing_low_pass: Frequency | None = Field(default=None, gt=0)
+    blanking: Time | None = Field(default=None, ge=0)
+    refractory: Time | None = Field(default=None, gt=0)
+    noise_reversion: NoiseReversionConfig | None = None
+
+
 class PacemakerConfig(ConfigModel):
-    """A pacemaker (see ``pacemaker_settings.PacemakerSettings``); ``present: false`` is a dummy load in its place."""
+    """A pacemaker (see ``pacemaker_settings.PacemakerSettings``); ``present: false`` is a dummy load in its place.
+
+    With a ``normal_mode``, the other keys are its MR mode; the world begins in the normal one.
+    """
 
     kind: Literal["pacemaker"]
     present: bool = True
@@ -160,19 +179,37 @@ class PacemakerConfig(ConfigModel):
     silent: bool = False
     drop_beat_at: list[int] = Field(default_factory=list)
     amplitude_drift: Ratio = 0.0
+    normal_mode: NormalModeConfig | None = None
+
+    @property
+    def normal(self) -> PacemakerConfig | None:
+        """The whole device as it is programmed outside the scanner; None if it has one mode."""
+        if self.normal_mode is None:
+            return None
+        given = {key: value for key, value in self.normal_mode if value is not None}
+        return self.model_copy(update={**given, "normal_mode": None})
 
     @model_validator(mode="after")
     def _programmed_sensibly(self) -> PacemakerConfig:
-        low, high = self.sensing_high_pass, self.sensing_low_pass
-        if (low is None) != (high is None):
-            raise ValueError("a sensing band needs both sensing_high_pass and sensing_low_pass")
-        if low is not None and high is not None and low >= high:
-            raise ValueError("sensing_low_pass must be above sensing_high_pass")
-        if self.mode == "VVT" and (self.upper_rate is None or self.upper_rate < self.rate):
-            raise ValueError("mode VVT needs an upper_rate, no lower than rate")
-        if self.blanking > self.refractory:
-            raise ValueError("blanking must not outlast refractory, which begins with it")
+        _check_programming(self)
+        if (normal := self.normal) is not None:
+            try:
+                _check_programming(normal)
+            except ValueError as error:
+                raise ValueError(f"normal_mode: {error}") from error
         return self
+
+
+def _check_programming(config: PacemakerConfig) -> None:
+    low, high = config.sensing_high_pass, config.sensing_low_pass
+    if (low is None) != (high is None):
+        raise ValueError("a sensing band needs both sensing_high_pass and sensing_low_pass")
+    if low is not None and high is not None and low >= high:
+        raise ValueError("sensing_low_pass must be above sensing_high_pass")
+    if config.mode == "VVT" and (config.upper_rate is None or config.upper_rate < config.rate):
+        raise ValueError("mode VVT needs an upper_rate, no lower than rate")
+    if config.blanking > config.refractory:
+        raise ValueError("blanking must not outlast refractory, which begins with it")
 
 
 NodeConfig = Annotated[

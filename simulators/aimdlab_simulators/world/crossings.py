@@ -150,7 +150,11 @@ class _Search:
     ) -> Floats:
         """By Newton's steps, halving where one leads out of what is left; each element goes its own way to its end."""
         tails, levels = self._tails[:, piece], self._levels[piece] - sign * self._threshold_v
-        at_s, found = (left_s + right_s) / 2.0, np.zeros(piece.size, np.bool_)
+        # From where a straight line between the ends would cross, on with what the slope says.
+        at_left = summed(levels, tails * decayed(self._rates, left_s))
+        at_right = summed(levels, tails * decayed(self._rates, right_s))
+        at_s = left_s + (right_s - left_s) * (at_left / (at_left - at_right))
+        found = np.zeros(piece.size, np.bool_)
         for _ in range(_MOST_SPLITS):
             terms = tails * decayed(self._rates, at_s)
             volts = summed(levels, terms)

@@ -44,20 +44,24 @@ def _edges(pieces: Pieces, level_v: float, above: bool | None) -> tuple[Floats, 
     """Rising and falling edges of a window, and whether it ends above; ``above``: how the last one ended, if any."""
     low, high = pieces.extremes()
     reach = np.flatnonzero(high > level_v)
-    if not reach.size or (above is not False and (low > level_v).all()):
-        falls = np.zeros(1 if above and not reach.size else 0)
-        return np.empty(0), falls, bool(reach.size)
-    found = beyond(replace(pieces, levels=pieces.levels - level_v), 0.0, reach)
-    up = found.sign > 0
-    from_s, until_s = found.from_s[up], found.until_s[up]
+    end = float(pieces.levels[-1] + pieces.tails[:, -1].sum()) if pieces.begins_s[-1] >= pieces.length_s else None
+    if (low > level_v).all() and above is not False:
+        return np.empty(0), np.empty(0), True
+    from_s, until_s = np.empty(0), np.empty(0)
+    if reach.size:
+        found = beyond(replace(pieces, levels=pieces.levels - level_v), 0.0, reach)
+        from_s, until_s = found.from_s[found.sign > 0], found.until_s[found.sign > 0]
+    if end is not None and end > level_v:  # a step at the very end: a piece without duration
+        from_s, until_s = np.append(from_s, pieces.length_s), np.append(until_s, pieces.length_s)
     if not from_s.size:
         return np.empty(0), np.zeros(1 if above else 0), False
     # Neighbouring pieces touch; an interval at the very beginning goes on from the last window.
+    ends_above = bool(until_s[-1] >= pieces.length_s) if end is None else end > level_v
     rises = from_s[np.append(from_s[0] > 0.0 or above is False, from_s[1:] > until_s[:-1])]
-    falls = until_s[np.append(until_s[:-1] < from_s[1:], until_s[-1] < pieces.length_s)]
+    falls = until_s[np.append(until_s[:-1] < from_s[1:], not ends_above)]
     if above and from_s[0] > 0.0:
         falls = np.append(0.0, falls)
-    return rises, falls, bool(until_s[-1] >= pieces.length_s)
+    return rises, falls, ends_above
 
 
 def _first_sampled(

@@ -52,8 +52,8 @@ def _row(key: int, counter: tuple[int, int, int], begin: int, step: int, count: 
     bits = np.random.Philox(key=key, counter=words).random_raw(last // 2 + 1)
     # Little-endian whatever the machine is, so that the same world gives the same samples everywhere.
     halves = bits.astype("<u8", copy=False).view("<u2").reshape(-1, 2)[skipped : last + 1 : step]
-    table = _quantiles()
-    return table.take(halves[:, 0]) + table.take(halves[:, 1])
+    quantiles = _quantiles().take(halves)
+    return np.add(quantiles[:, 0], quantiles[:, 1])
 
 
 @cache

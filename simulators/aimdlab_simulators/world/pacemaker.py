@@ -23,6 +23,7 @@ from aimdlab_simulators.world.stepped import exact_pieces
 
 __all__ = ["Pacemaker", "PacemakerSettings"]
 
+MODES = ("normal", "mr")
 _HOUR_S = 3600.0
 
 
@@ -202,7 +203,8 @@ class Pacemaker:
                 times, heights = [*times[:-1], begin_s, stop_s], [*heights[:-1], pulse.amplitude_v, 0.0]
             else:
                 times, heights = [*times, begin_s, stop_s], [*heights, pulse.amplitude_v, 0.0]
-        begins_s, volts = np.array(times), np.array(heights)
+        inside = np.array(times) <= end_s - start_s  # the last pulse may go on after the window
+        begins_s, volts = np.array(times)[inside], np.array(heights)[inside]
         if constant_s is None:
             return Pieces.held(start_s, begins_s, volts, end_s - start_s)
         rates = np.array([1.0 / constant_s])

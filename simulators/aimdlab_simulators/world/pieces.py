@@ -150,44 +150,54 @@ def filtered(pieces: Pieces, transfer: Transfer, states: Floats | None = None) -
         transfer: what answers.
         states: of its modes at the beginning; None if it had settled to the first piece's level.
     """
-    rates = np.array([_apart(rate, pieces.rates) for rate in -transfer.rates_per_s])
-    mode_gains = transfer.gains * rates / -transfer.rates_per_s  # what is settled stays as it is
+    rates = np.array([_apart(rate, pieces.rates) for rate in (-transfer.rates_per_s).tolist()])
+    gains = transfer.gains * rates / -transfer.rates_per_s  # what is settled stays as it is
+    shares = 1.0 / (rates[:, np.newaxis] - pieces.rates)
     durations_s = pieces.durations_s
-    at_end = pieces.tails * decayed(pieces.rates[:, np.newaxis], durations_s)
-    free, after = np.empty((rates.size, pieces.levels.size)), np.empty(rates.size)
-    gains = np.full(pieces.rates.size, transfer.direct)
-    for m, (rate, gain) in enumerate(zip(rates.tolist(), mode_gains.tolist(), strict=True)):
-        shares = 1.0 / (rate - pieces.rates)
-        # What the mode would be if it had no memory of its own: it is followed from piece to piece.
-        begin = summed(pieces.levels / rate, shares[:, np.newaxis] * pieces.tails)
-        end = summed(pieces.levels / rate, shares[:, np.newaxis] * at_end)
-        jumps = np.concatenate([[0.0 if states is None else states[m] - begin[0]], end[:-1] - begin[1:]])
-        own = decaying_sums(pieces.begins_s, jumps, rate)
-        after[m] = end[-1] + own[-1] * decayed(rate, float(durations_s[-1]))
-        free[m] = gain * own
-        gains += gain * shares
+    # What the modes would be if they had no memory of their own: they are followed from piece to piece.
+    settled = pieces.levels / rates[:, np.newaxis]
+    begin, end = settled, settled
+    if pieces.rates.size:
+        at_end = pieces.tails * decayed(pieces.rates[:, np.newaxis], durations_s)
+        for j in range(pieces.rates.size):
+            begin = begin + shares[:, j : j + 1] * pieces.tails[j]
+            end = end + shares[:, j : j + 1] * at_end[j]
+    jumps = np.zeros_like(begin)
+    jumps[:, 1:] = end[:, :-1] - begin[:, 1:]
+    if states is not None:
+        jumps[:, 0] = states - begin[:, 0]
+    own = decaying_sums(pieces.begins_s, jumps, rates)
+    after = end[:, -1] + own[:, -1] * decayed(rates, float(durations_s[-1]))
+    through = transfer.direct + (gains[:, np.newaxis] * shares).sum(axis=0)
     answer = Pieces(
         pieces.start_s,
         pieces.begins_s,
         transfer.dc * pieces.levels,
         pieces.length_s,
-        np.concatenate([gains[:, np.newaxis] * pieces.tails, free]),
+        np.concatenate([through[:, np.newaxis] * pieces.tails, gains[:, np.newaxis] * own]),
         np.concatenate([pieces.rates, rates]),
     )
     return answer, after
 
 
-def decaying_sums(begins_s: Floats, jumps: Volts, rate: float) -> Volts:
-    """The sum over all jumps up to now of ``jump * exp(-rate * age)``, right after each, shape (n,)."""
-    sums = np.array(jumps, dtype=np.float64)
-    reach = 1
-    while reach < sums.size:
-        age = rate * (begins_s[reach:] - begins_s[:-reach])
+def decaying_sums(begins_s: Floats, jumps: Volts, rates: Floats) -> Volts:
+    """The sum over all jumps up to now of ``jump * exp(-rate * age)``, right after each, shape (m, n)."""
+    sums, reach = jumps.copy(), 1
+    while reach < begins_s.size:
+        age = rates[:, np.newaxis] * (begins_s[reach:] - begins_s[:-reach])
         # Decided for each by itself, so that its bits do not depend on how long the window is.
         seen = age <= _FORGOTTEN
-        if not seen.any():
+        some = seen.any(axis=1)
+        if not some.any():
             break
-        sums[reach:] += np.where(seen, np.exp(-np.minimum(age, _FORGOTTEN)), 0.0) * sums[:-reach]
+        if not some.all():
+            age, seen = age[some], seen[some]
+        left = np.exp(-np.minimum(age, _FORGOTTEN))
+        left *= seen
+        if some.all():
+            sums[:, reach:] += left * sums[:, :-reach]
+        else:
+            sums[some, reach:] += left * sums[some, :-reach]
         reach *= 2
     return sums
 

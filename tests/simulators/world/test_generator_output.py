@@ -78,6 +78,14 @@ def test_an_edge_is_found_to_the_sample_in_a_long_silence(level_v: float, slope:
     assert found_s == (None if expected_s is None else pytest.approx(expected_s, abs=2e-7))
 
 
+def test_an_edge_at_the_very_end_counts_and_one_at_the_start_does_not() -> None:
+    for end_s, slope in ((100.0, 1), (200.0, -1)):
+        window = {"start_s": end_s - 30.0, "end_s": end_s, "dt_s": 1e-6}
+        assert first_edge(stairs(), 1.0, slope, **window) == end_s
+        assert first_edge(stairs(), 1.0, -slope, **window) is None
+        assert first_edge(stairs(), 1.0, slope, start_s=end_s, end_s=end_s + 50.0, dt_s=1e-6) is None
+
+
 def test_an_edge_before_the_start_or_after_the_end_does_not_count() -> None:
     assert first_edge(stairs(), 1.0, 1, start_s=100.1, end_s=399.0, dt_s=1e-6) is None
     assert first_edge(stairs(), 1.0, 1, start_s=0.0, end_s=99.9, dt_s=1e-6) is None
