@@ -166,8 +166,8 @@ class Run:
                 verdicts[check.id] = self._do_step(doing, check)
                 if verdicts[check.id] is not Verdict.PASS:
                     return (
-                        f"after step {step.id} ({verdict}) the check is {verdicts[check.id]} ({self._last_reason}): the "
-                        "device may be damaged, or does not come back to its programming. Interrogate it."
+                        f"after step {step.id} ({verdict}) the check is {verdicts[check.id]} ({self._last_reason}): "
+                        "the device may be damaged, or does not come back to its programming. Interrogate it."
                     )
             if step.kind == "sequence" and device.recovery:
                 self._bench.clock.sleep(device.recovery)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aimdlab.bench.clock import RealClock
-from aimdlab.capture import Capture
+from aimdlab.capture import Capture, Reading
 from aimdlab.errors import InstrumentError, LinkError, StoppedByPersonError
 from aimdlab.procedures.protocol import Exposure, Step, Verification
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, Feature, Score, Verdict
@@ -52,7 +52,7 @@ class Recorder:
 
     def features(
         self, captures: Sequence[Capture], parameters: Mapping[str, Any], scoring: Mapping[str, Any],
-        criteria: Sequence[Criterion],
+        criteria: Sequence[Criterion], readings: Sequence[Reading] = (),
     ) -> Score:  # fmt: skip
         self._called("features")
         return Score(self.verdict, "as scored", (), ())
