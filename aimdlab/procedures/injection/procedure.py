@@ -95,7 +95,12 @@ class InjectionProcedure:
         # The period goes on for its off time; a generator that still plays ignores the trigger of the exposure.
         self._bench.clock.sleep(signal_from_flat(step.parameters).period_s)
         if not complete:
-            return Verification((), False, "the oscilloscope saw no edge at test point D")
+            what = (
+                "no edge at test point D"
+                if self._parts.external_trigger_v is None
+                else ("no edge of the generator's Sync at its external trigger input: is that wire in place?")
+            )
+            return Verification((), False, f"the oscilloscope saw {what}")
         capture = self._fetch(INJECTION_MONITOR, VERIFY)
         known = GradientInjectedScoring.from_flat(step.scoring)
         expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(step.parameters))
