@@ -22,6 +22,7 @@ from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings,
 from aimdlab.procedures.injection.plan import plan_test
 from aimdlab.procedures.injection.programming import programming_criteria, settings_question
 from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
+from aimdlab.scoring.behind_network import back_pulse
 from aimdlab.scoring.exposure import (
     BASELINE,
     DEVICE_MONITOR,
@@ -105,7 +106,7 @@ class InjectionProcedure:
         known = GradientInjectedScoring.from_flat(step.scoring)
         expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(step.parameters))
         tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-        proven, reason = prove_level(measure_level(capture, expected), expected, tolerance)
+        proven, reason = prove_level(measure_level(capture, expected, back_pulse(known)), expected, tolerance)
         return Verification((capture,), proven, reason)
 
     def expose(self) -> Exposure:
