@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from aimdlab.scoring.features import PULSE_FEATURES
+from aimdlab.scoring.features import EXPOSURE_FEATURES, PULSE_FEATURES
 from aimdlab.scoring.results import EXPOSURE_PROVEN
 
 _LEVEL = {
@@ -52,6 +52,7 @@ _PRESENCE = {
 
 _DEVICE = {
     **PULSE_FEATURES,
+    **EXPOSURE_FEATURES,
     "device_coupling": "1",
     "device_residual_noise": "V",
     "device_residual_peak": "V",

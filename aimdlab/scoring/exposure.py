@@ -9,7 +9,7 @@ from aimdlab.capture import Capture
 from aimdlab.scoring.behind_network import back_pulse, coupling_reference, device_pulse, injection_end_s, tell_apart
 from aimdlab.scoring.codes import Trace
 from aimdlab.scoring.criteria import judge
-from aimdlab.scoring.features import interval_doubt, pulse_features
+from aimdlab.scoring.features import exposure_features, interval_doubt, pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
@@ -99,6 +99,7 @@ def _sequence(
     elif train is not None:
         problem = _device_problem(train, device, known)
         features += _device_features(train, known)
+        features += exposure_features(train, injection_end_s(expected.signal, known.exposure_s))
         problems += [problem, "" if problem else _cable_problem(train, known)]
     return tuple(features), next((problem for problem in problems if problem), "")
 

@@ -1,4 +1,4 @@
-"""Features of a pulse train over the exposure: count, intervals, amplitudes, widths."""
+"""Features of a pulse train: count, intervals, amplitudes, widths over the exposure, and what is left after it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ PULSE_FEATURES = {
     "pulse_width_max": "s",
 }
 """What :func:`pulse_features` yields: unit by name."""
+
+EXPOSURE_FEATURES = {
+    "rectified_offset": "V",
+    "leak_distortion": "1",
+    "recovery_interval": "s",
+    "recovery_delay": "s",
+    "recovery_pulses": "1",
+    "recovery_amplitude_min": "V",
+}
+"""What :func:`exposure_features` yields: unit by name."""
+
+_RECOVERIES = ("recovery_interval", "recovery_delay")
 
 
 def pulse_features(train: PulseTrain, start_s: float, end_s: float) -> tuple[Feature, ...]:
@@ -64,13 +76,48 @@ def pulse_features(train: PulseTrain, start_s: float, end_s: float) -> tuple[Fea
     return tuple(Feature(name, values[name][0], unit, values[name][1]) for name, unit in PULSE_FEATURES.items())
 
 
+def exposure_features(train: PulseTrain, end_s: float) -> tuple[Feature, ...]:
+    """What an injected signal that ended at ``end_s`` leaves, outside pulses and after it.
+
+    Returns:
+        ``rectified_offset`` (V, mean level of the device monitor outside pulses during the exposure, against before and
+        after it: input diodes that conduct rectify); ``leak_distortion`` (1, root mean square of what is left of the
+        injected signal where it leaks, beyond noise, over that of the leak; 0 if the path is linear);
+        ``recovery_interval`` (s, from the last pulse under exposure, or from its end if there was none, to the next
+        pulse), ``recovery_delay`` (s, from the end of the exposure to that pulse), ``recovery_pulses`` (after the
+        exposure, as far as recorded), ``recovery_amplitude_min`` (V, of them). Without a pulse after the exposure both
+        times are what was recorded of them: they last at least that long.
+    """
+    if train.problem:
+        return tuple(Feature(name, math.nan, unit, math.nan) for name, unit in EXPOSURE_FEATURES.items())
+    after = train.times_s > end_s
+    count = int(np.count_nonzero(after))
+    next_s = float(train.times_s[after][0]) if count else max(train.end_s, end_s)
+    before_s = train.times_s[(train.times_s >= 0.0) & ~after]
+    interval_s = next_s - (float(before_s[-1]) if before_s.size else end_s)
+    values = {
+        "rectified_offset": (train.rest_shift_v, train.u_rest_shift_v),
+        "leak_distortion": (train.leak_distortion, train.u_leak_distortion),
+        "recovery_interval": (interval_s, _u_interval(train, interval_s)),
+        "recovery_delay": (next_s - end_s, _u_interval(train, next_s - end_s)),
+        "recovery_pulses": (float(count), 0.0),
+        "recovery_amplitude_min": _extreme_with_u(train.amplitudes_v[after], train.u_amplitudes_v[after], np.argmin),
+    }
+    return tuple(Feature(name, values[name][0], unit, values[name][1]) for name, unit in EXPOSURE_FEATURES.items())
+
+
 def interval_doubt(criterion: Criterion, features: tuple[Feature, ...], expected_interval_s: float) -> str:
     """Why intervals that meet ``criterion`` are not beyond doubt, or "".
 
     An interval of which only a gap g was seen is at least g long and, if the device's next pulse was not late, at most
     g plus one expected interval. If that exceeds the upper limit on ``pulse_interval_max``, a whole beat may be missing
-    unseen. Without an expected interval (NaN) nothing bounds it.
+    unseen. Without an expected interval (NaN) nothing bounds it. A recovery of which no pulse was recorded is longer
+    than what was, and nobody knows by how much.
     """
+    if criterion.feature in _RECOVERIES and criterion.upper is not None:
+        if find_feature(features, "recovery_pulses").value > 0:
+            return ""
+        return f"{criterion.feature}: no pulse was recorded after the exposure; record longer to see the device recover"
     if criterion.feature != "pulse_interval_max" or criterion.upper is None:
         return ""
     cut_s = find_feature(features, "pulse_interval_cut").value

@@ -34,6 +34,8 @@ _LAGS = 5.0
 """So many time constants after a pulse nothing of it is left."""
 _SETTLING_S = 0.3
 """After the exposure: what input diodes have rectified is gone by then."""
+_U_LEAK = 2e-4
+"""Part of the leak by which the mean of what is left may be wrong: lags, pulses A and B against each other."""
 _WHERE = "device monitor"
 
 
@@ -292,14 +294,16 @@ def _left_behind(
     y: Trace, removal: Removal, left: Left, excluded: BoolArray, exposed_s: tuple[float, float] | None
 ) -> dict[str, Any]:
     """What the injected signal leaves outside pulses."""
-    distorted, u_distorted = distortion(left, removal.leak(left), excluded)
+    leak = removal.leak(left)
+    distorted, u_distorted = distortion(left, leak, excluded)
+    largest = float(np.abs(leak).max()) if leak is not None else 0.0
     shift, u_shift = math.nan, math.nan
     if exposed_s is not None:
         first, last = (min(max(round((t - y.capture.t0_s) / y.capture.dt_s), 0), y.n) for t in exposed_s)
         shift, u_shift = rest_shift(left, excluded, first, last, math.ceil(_SETTLING_S / y.capture.dt_s))
     return {
         "rest_shift_v": shift * y.scale,
-        "u_rest_shift_v": u_shift * y.scale,
+        "u_rest_shift_v": math.hypot(u_shift, _U_LEAK * largest) * y.scale,
         "leak_distortion": distorted,
         "u_leak_distortion": u_distorted,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -33,6 +34,23 @@ class Left:
     coupling: float
     u_coupling: float
     line: Coupling | None
+
+
+class Removal(Protocol):
+    """One way of taking the injected signal away."""
+
+    @property
+    def injection(self) -> Trace | None:
+        """The injection monitor, if what is taken away follows it sample by sample."""
+
+    def injected(self, sign: int) -> BoolArray | None:
+        """Samples on pulses A (``sign`` 1) or B (-1), shape (n,); None if nothing is injected."""
+
+    def without(self, excluded: BoolArray) -> Left:
+        """Fit the samples where ``excluded`` is false; asked again with others until nothing changes."""
+
+    def leak(self, left: Left) -> FloatArray | None:
+        """The leak in device codes, shape (n,), or None if nothing is injected."""
 
 
 class LineRemoval:
@@ -86,12 +104,15 @@ class LaggedRemoval:
         coupling_per_v: the coupling that a gain of 1 V stands for.
     """
 
-    injection: Trace | None = None
-
     def __init__(self, device: Trace, fit: LeakFit, coupling_per_v: float) -> None:
         self._device, self._fit, self._coupling_per_v = device, fit, coupling_per_v
         self._leak: Leak | None = None
         self._values = self._levels = np.empty(0)
+
+    @property
+    def injection(self) -> Trace | None:
+        """None: the edges are followed, not the samples."""
+        return None
 
     def injected(self, sign: int) -> BoolArray | None:
         """Samples on pulses A (``sign`` 1) or B (-1), shape (n,)."""
@@ -118,12 +139,9 @@ class LaggedRemoval:
             line=None,
         )
 
-    def leak(self, left: Left) -> FloatArray | None:  # noqa: ARG002 - the same for both ways
+    def leak(self, left: Left) -> FloatArray | None:  # noqa: ARG002 - as in the protocol
         """The leak in device codes, shape (n,)."""
         return self._values
-
-
-Removal = LineRemoval | LaggedRemoval
 
 
 def distortion(left: Left, leak: FloatArray | None, excluded: BoolArray) -> tuple[float, float]:
