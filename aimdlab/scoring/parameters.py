@@ -15,6 +15,7 @@ Scalar = str | int | float | bool | None
 
 KIND_SEQUENCE: Literal["sequence"] = "sequence"
 KIND_BASELINE: Literal["baseline"] = "baseline"
+KIND_CHECK: Literal["check"] = "check"
 
 _UNKNOWN = "expected_interval_s"
 _TEXTS = {"kind", "coupling_lags"}
@@ -26,7 +27,7 @@ class GradientInjectedScoring:
     """Everything from outside the captures that a score depends on; the field names are the keys of the record.
 
     Attributes:
-        kind: "sequence", or "baseline" for the exposure without a signal.
+        kind: "sequence"; "baseline" before the first exposure and "check" after one, both without a signal.
         exposure_s: how long the device was to be exposed, from t = 0 of the exposure capture.
         expected_ivamp_v: amplitude at the injection monitor, zero to pulse; ignored in a baseline.
         level_tolerance: of that amplitude, relative.
@@ -64,8 +65,9 @@ class GradientInjectedScoring:
     back_coupling: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in (KIND_SEQUENCE, KIND_BASELINE):
-            raise ConfigurationError(f"scoring: kind is {KIND_SEQUENCE!r} or {KIND_BASELINE!r}, got {self.kind!r}")
+        kinds = (KIND_SEQUENCE, KIND_BASELINE, KIND_CHECK)
+        if self.kind not in kinds:
+            raise ConfigurationError(f"scoring: kind is one of {', '.join(kinds)}, got {self.kind!r}")
         positive = {"exposure_s", "edge_max_s", "expected_pulse_amplitude_v", "expected_pulse_width_s", _UNKNOWN}
         if self.kind == KIND_SEQUENCE:
             positive |= {"expected_ivamp_v", "level_tolerance", "timing_tolerance", "coupling_tolerance"}
