@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from aimdlab_simulators.scpi import ScpiError
 from aimdlab_simulators.scpi.argument import Argument
 from aimdlab_simulators.world.signal import Volts
+from aimdlab_simulators.world.steps import Steps, held_steps
 from aimdlab_simulators.world.waveforms import Arbitrary, SampleTable, Waveform
 
 _PLAYS = ("once", "onceWaitTrig", "repeat", "repeatInf", "repeatTilTrig")
@@ -236,6 +237,20 @@ class _Followed:
         turn = min(n, max(0, math.ceil((self.length_s - tau0_s) / dt_s)))
         rest = self.after.values(tau0_s + turn * dt_s - self.length_s, dt_s, n - turn)
         return np.concatenate((self.before.values(tau0_s, dt_s, turn), rest))
+
+    def held(self, left_s: float, right_s: float) -> Steps | None:
+        """The steps of both (see ``steps.HeldWaveform``)."""
+        if left_s >= self.length_s:
+            return held_steps(self.after, left_s - self.length_s, right_s - self.length_s)
+        first = held_steps(self.before, left_s, min(right_s, self.length_s))
+        if first is None or right_s < self.length_s:
+            return first
+        rest = held_steps(self.after, 0.0, right_s - self.length_s)
+        if rest is None:
+            return None
+        inside = first[0] < self.length_s - left_s
+        times_s = np.concatenate([first[0][inside], rest[0] + (self.length_s - left_s)])
+        return times_s, np.concatenate([first[1][inside], rest[1]])
 
     def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Lowest and highest volts within the closed interval."""

@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimdlab.signals.transfer import HeldSource, Transfer
+from aimdlab_simulators.keysight.arb_sequence import Sequence, Step
 from aimdlab_simulators.world.crossings import beyond, candidates
 from aimdlab_simulators.world.pacemaker_clamp import Clamp
 from aimdlab_simulators.world.pacemaker_settings import ClampDiodes
 from aimdlab_simulators.world.pieces import Pieces, bounds_of, filtered, joined
+from aimdlab_simulators.world.steps import held_steps
+from aimdlab_simulators.world.waveforms import SampleTable
 
 VOLTS = st.floats(-10, 10) | st.sampled_from([0.0, 1.0, 3.0])
 RATES = st.lists(st.floats(0.1, 8.0).map(lambda power: 10.0**power), min_size=0, max_size=3, unique=True)
@@ -187,3 +190,31 @@ def test_a_long_row_of_pieces_with_long_and_short_tails() -> None:
     )
     times_s = 1.7e-5 + np.arange(200_000) * 5e-5
     assert pieces.samples(1.7e-5, 5e-5, 200_000) == pytest.approx(at(pieces, times_s), abs=1e-9)
+
+
+TABLES = st.lists(st.integers(-9, 9), min_size=8, max_size=30).map(lambda codes: SampleTable(np.array(codes, np.int16)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    played=st.lists(st.tuples(TABLES, st.integers(1, 4)), min_size=1, max_size=3),
+    stays=st.none() | TABLES,
+    start_s=st.floats(0.0, 0.3),
+    length_s=st.floats(1e-4, 0.2),
+)
+def test_a_sequence_gives_its_steps_also_one_that_is_never_left(
+    played: list[tuple[SampleTable, int]], stays: SampleTable | None, start_s: float, length_s: float
+) -> None:
+    steps = [Step(f"S{k}", table, repeats) for k, (table, repeats) in enumerate(played)]
+    waveform = Sequence.of(steps, stays).waveform(1e3, 0.5, 0.25, 0.0)
+    found = held_steps(waveform, start_s, start_s + length_s)
+    assert found is not None
+    times_s, levels = found
+    assert times_s[0] == 0.0
+    assert np.all(np.diff(times_s) >= 0.0)
+    # Points begin at whole milliseconds: look in their middle.
+    first = int(np.ceil(start_s * 1e3 - 0.5))
+    middle_s = (np.arange(first, int(np.floor((start_s + length_s) * 1e3 - 0.5)) + 1) + 0.5) / 1e3
+    expected = [waveform.values(at, 1e-9, 1)[0] for at in middle_s.tolist()]
+    at = np.searchsorted(times_s, middle_s - start_s, "right") - 1
+    assert levels[at].tolist() == expected
