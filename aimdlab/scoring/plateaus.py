@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray, Trace
 from aimdlab.scoring.injection import MonitorPulses, plateau_sums
-from aimdlab.scoring.runs import Runs
+from aimdlab.scoring.runs import Runs, inside
 
 _GROUPS = 16
 _MARGIN = 1
@@ -114,17 +114,20 @@ def _noise(steps: NDArray[np.int64], resolution: int) -> float:
     if not steps.size:
         return math.nan
     sizes = np.abs(steps)
-    usual = float(np.median(sizes)) * _SIGMA_PER_MEDIAN
+    usual = _median(sizes) * _SIGMA_PER_MEDIAN
     kept = steps[sizes <= _OUTLIER * (usual + resolution)]
     return math.sqrt(int(np.dot(kept, kept)) / (2 * kept.size))
 
 
+def _median(sizes: NDArray[np.int64]) -> float:
+    """The median of whole numbers from 0, counted: exact, and faster than sorting."""
+    counted = np.cumsum(np.bincount(sizes))
+    middle = np.searchsorted(counted, [(sizes.size - 1) // 2, sizes.size // 2], side="right")
+    return float(middle.sum()) / 2
+
+
 def _inner(runs: Runs) -> BoolArray:
     """True on plateaus: inside runs without the samples at their ends."""
-    change = np.zeros(runs.n + 1, dtype=np.int32)
     begin, end = runs.start + _MARGIN, runs.last + 1 - _MARGIN
     some = end > begin
-    np.add.at(change, begin[some], 1)
-    np.add.at(change, end[some], -1)
-    inner: BoolArray = np.cumsum(change[:-1]) > 0
-    return inner
+    return inside(begin[some], end[some], runs.n)
