@@ -30,7 +30,7 @@ def test_the_demo_ends_with_all_pass_and_a_sealed_session(lab: Lab) -> None:
     done = lab.cli("demo", "--out", "first")
     assert done.returncode == 0, done.stderr
     sealed = lab.folder / "first" / "session.h5"
-    assert "verdicts: 14 PASS" in done.stdout
+    assert "verdicts: 30 PASS" in done.stdout
     assert "sealed session: first" in done.stdout
     assert "exposure time / wall time" in done.stdout
     assert [path.name for path in (lab.folder / "first").iterdir()] == [sealed.name]

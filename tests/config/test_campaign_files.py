@@ -55,7 +55,7 @@ def test_every_bench_that_ships_can_be_read(path: Path) -> None:
 
 
 def test_the_demo_is_a_baseline_and_ten_sequences_with_levels_rising_innermost() -> None:
-    plan = make_plan(load_campaign(ROOT / "configs" / "campaigns" / "demo.yaml"))
+    plan = make_plan(load_campaign(ROOT / "configs" / "campaigns" / "gradient_injected_ten_steps.yaml"))
     kinds = [step.kind for step in plan.steps]
     assert kinds == ["person", "baseline"] + ["sequence"] * 10 + ["check", "person"]
     levels = [step.parameters["ivamp_v"] for step in plan.tests[0].sequences_to_do]
@@ -66,7 +66,7 @@ def test_the_demo_is_a_baseline_and_ten_sequences_with_levels_rising_innermost()
     assert all(step.exposure_s >= 15 for step in plan.steps if step.kind != "person")
 
 
-CAMPAIGN = "configs/campaigns/demo.yaml"
+CAMPAIGN = "configs/campaigns/gradient_injected_ten_steps.yaml"
 BENCH = "configs/benches/simulated_gradient_injection.yaml"
 DEVICE = "configs/devices/pacemaker.yaml"
 TEST = "sequences/gradient/injected_ten_steps.yaml"
@@ -75,7 +75,7 @@ TEST = "sequences/gradient/injected_ten_steps.yaml"
 @pytest.mark.parametrize(
     ("file", "old", "new", "key", "words"),
     [
-        (CAMPAIGN, "name: Demonstration", "nme: Demonstration", "nme", "Did you mean 'name'?"),
+        (CAMPAIGN, "name: Gradient", "nme: Gradient", "nme", "Did you mean 'name'?"),
         (CAMPAIGN, "../benches/simulated_gradient_injection.yaml", "../benches/none.yaml", "bench", "there is no file"),
         (CAMPAIGN, "injected_ten_steps.yaml", "none.yaml", "tests[0].test", "there is no file"),
         (CAMPAIGN, "../devices/pacemaker.yaml", "../benches/simulated_gradient_injection.yaml", "aimdlab", "device/1"),

@@ -11,7 +11,7 @@ from aimdlab.config.campaign import Campaign, load_campaign
 from aimdlab.errors import ConfigurationError, StoppedByPersonError
 from aimdlab.sequencer.ambient import HUMIDITY_QUESTION, TEMPERATURE_QUESTION, ambient_at_start
 
-CAMPAIGN = Path(__file__).parents[2] / "configs" / "campaigns" / "demo.yaml"
+CAMPAIGN = Path(__file__).parents[2] / "configs" / "campaigns" / "gradient_injected_ten_steps.yaml"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ class Files:
         for name in ("configs", "sequences"):
             shutil.copytree(ROOT / name, folder / name)
         self.folder = folder
-        self.campaign = folder / "configs/campaigns/demo.yaml"
+        self.campaign = folder / "configs/campaigns/gradient_injected_ten_steps.yaml"
         self.bench = folder / "configs/benches/simulated_gradient_injection.yaml"
         self.device = folder / "configs/devices/pacemaker.yaml"
         self.test = folder / "sequences/gradient/injected_ten_steps.yaml"
