@@ -162,10 +162,9 @@ class _Search:
             before = (sign * volts > 0.0) == leaves
             left_s, right_s = np.where(before, at_s, left_s), np.where(before, right_s, at_s)
             next_s = at_s - volts / np.where(slope == 0.0, np.inf, slope)
+            found |= np.abs(next_s - at_s) <= _NEAR * right_s
             next_s = np.where((next_s > left_s) & (next_s < right_s), next_s, (left_s + right_s) / 2.0)
-            near = np.abs(next_s - at_s) <= _NEAR * right_s
             at_s = np.where(found, at_s, next_s)
-            found |= near
             if found.all():
                 break
         return at_s

@@ -39,6 +39,7 @@ class PacemakerTiming:
         self._paced_s = -math.inf
         self._pending_s: float | None = None
         self._programmed_s = 0.0
+        self._draw = (-1, 0.0)  # the cycle it was drawn for
         self._noisy = False
         self.until_s = 0.0
         self.beats = 0
@@ -105,10 +106,15 @@ class PacemakerTiming:
             interval_s = reset.interval_s
         if self._noisy and reversion is not None and reversion.interval_s is not None:
             interval_s = max(reversion.interval_s, settings.refractory_s)
-        jitter = settings.jitter
-        if jitter:
-            jitter *= float(noise.gaussian(self._key, (self.beats + self.sensed, 0), 0, 1, 1)[0])
+        jitter = settings.jitter * self._drawn() if settings.jitter else 0.0
         return max(self._event_s + interval_s * max(0.1, 1.0 + jitter), self._programmed_s)
+
+    def _drawn(self) -> float:
+        """The normal number of the cycle in hand."""
+        cycle = self.beats + self.sensed
+        if self._draw[0] != cycle:
+            self._draw = cycle, float(noise.gaussian(self._key, (cycle, 0), 0, 1, 1)[0])
+        return self._draw[1]
 
     def _first_sensed(self, start_s: float, end_s: float) -> float | None:
         if self.mode == "VOO" or self._pending_s is not None or self._noisy:
