@@ -108,10 +108,12 @@ def test_both_connections_are_asked_for_and_the_rectified_offset_is_judged(lab: 
         lab.change(test, '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]', '["5 mT", "20 mT"]')
         lab.change(test, 't_dwell: ["0.5 ms", "5 ms"]', 't_dwell: ["0.5 ms"]')
     text = lab.device.read_text(encoding="utf-8")
-    limit = '  - {feature: rectified_offset_max, upper: "0.2 V", unit: V, clause: "16", rule: simple, rationale: Corrosion.}\n'
+    limit = (
+        '  - {feature: rectified_offset, upper: "0.2 V", unit: V, clause: "16", rule: simple, rationale: Corrosion.}\n'
+    )
     lab.device.write_text(text + limit, encoding="utf-8")
     status, result = lab.run()
-    offsets = [step["attempts"][-1]["features"]["rectified_offset_max"]["value"] for step in sequences(result)]
+    offsets = [step["attempts"][-1]["features"]["rectified_offset"]["value"] for step in sequences(result)]
     assert offsets == pytest.approx([0.0] * 4, abs=0.05)
     assert status == 0, result
     assert [step["verdict"] for step in sequences(result)] == ["PASS"] * 4

@@ -166,10 +166,10 @@ def test_tier_2_says_which_case(files: Files) -> None:
 def test_a_lead_of_2_m_is_beyond_this_bench(files: Files) -> None:
     # 72.6 V at C (Table 19), which neither oscilloscope nor amplifier of this bench are made for.
     files.change(DEVICE, '  length: "100 cm"', '  length: "200 cm"')
-    with pytest.raises(ConfigurationError, match="takes up to .* V peak with a 1:1 probe"):
+    with pytest.raises(ConfigurationError, match=r"takes up to .* V peak with a 1:1 probe"):
         files.plan()
     files.change(BENCH, "    factor: 2 ", "    factor: 20 ")
-    with pytest.raises(ConfigurationError, match="drive amplifier, output: 72.6 V are demanded"):
+    with pytest.raises(ConfigurationError, match=r"drive amplifier, output: 72\.6 V are demanded"):
         files.plan()
 
 
