@@ -26,9 +26,9 @@ _TOGETHER = 6
 _FEWEST_GROUPS = 24
 _GOLDEN = 0.6180339887498949
 _ROUNDS = 12
-_NARROWING = 0.3
+_NARROWING = 0.1
 """From round to round: how far from the fit a sample may be, in parts of the amplitude, and still count."""
-_SETTLED = 1e-6
+_SETTLED = 1e-5
 """Of the amplitude: what the last step of the fit may change."""
 _TAIL = 8.0
 """Time constants after a burst that belong to it."""
@@ -39,9 +39,8 @@ _FARTHEST = 3.0
 """A lag is looked for within so many of its uncertainties."""
 _U_APART = 0.05
 """How far the heights of pulses A and B may be apart, relative."""
-_AGREE = 1e-4
-"""Of the amplitude: what two fits may differ by and still be the same."""
 _STEP = 1e-3
+_RIDGE = 1e-12
 _NO_DIRECT = 1e-6
 
 
@@ -105,6 +104,7 @@ class Leak:
         played: with its clock as found.
         averaged: whether samples are means over a sample interval rather than points.
         u_gain: standard uncertainty of the mean of both gains, V; infinite if too few samples show the signal.
+        moved_v: how far it is from what the fit began with, at the samples fitted.
         parameters: all that was fitted: heights of pulses A and B, V at the injection monitor, that would explain the
             device monitor; its offset; the part without delay (1 if as expected); shifts; the lag.
     """
@@ -113,6 +113,7 @@ class Leak:
     played: Played
     averaged: bool
     u_gain: float
+    moved_v: float
     parameters: _Parameters
 
 
@@ -145,9 +146,9 @@ class LeakFit:
         self._span_s = max(float(self._times_s[-1]), self._dt) if self._at.size else self._dt
         offset = float(np.median(device.codes)) * device.scale + device.offset
         self._first = _Parameters(ivamp_v, ivamp_v, offset, 1.0, 0.0, 0.0, 0.0)
-        # Before the fit: an edge within a sample, at the beginning and at the end; the lag within its components;
-        # pulses A and B of one height.
-        self._known = {4: self._dt, 5: self._dt, 6: U_LAG}
+        # Before the fit: the part without delay and the lag within their components; an edge within a sample, at the
+        # beginning and at the end; pulses A and B of one height.
+        self._known = {3: U_LAG, 4: self._dt, 5: self._dt, 6: U_LAG}
         self._u_apart_v = _U_APART * ivamp_v
 
     def without(self, excluded: BoolArray | None, start: Leak | None = None) -> Leak:
@@ -155,18 +156,12 @@ class LeakFit:
         keep = np.ones(self._at.size, dtype=np.bool_) if excluded is None else ~excluded[self._at]
         if int(np.count_nonzero(keep)) < _FEWEST:
             silent = self._first._replace(a=0.0, b=0.0, direct=0.0)
-            return Leak(self._path, self._played, False, math.inf, silent)
-        ways = (False, True) if start is None else (start.averaged,)
-        begin = self._first if start is None else start.parameters
-        tried = [self._fitted(begin, averaged, keep) for averaged in ways]
-        return min(tried, key=lambda found: found[1])[0]
-
-    def agree(self, one: Leak, other: Leak) -> bool:
-        """Whether two fits say the same of every sample fitted, to what the converter can tell apart."""
-        if one.averaged != other.averaged:
-            return False
-        apart = self._linear(one.parameters, one.averaged)[0] - self._linear(other.parameters, other.averaged)[0]
-        return float(np.max(np.abs(apart), initial=0.0)) <= max(self._device.u_step, _AGREE * self._ivamp_v)
+            return Leak(self._path, self._played, False, math.inf, math.inf, silent)
+        if start is not None:
+            return self._fitted(start.parameters, start.averaged, keep)[0]
+        points, badness = self._fitted(self._first, False, keep)
+        means, badness_of_means = self._fitted(points.parameters, True, keep)
+        return means if badness_of_means < badness else points
 
     def values(self, leak: Leak) -> tuple[FloatArray, FloatArray]:
         """The leak without the offset, V, and the signal (1, 0, -1) at every sample of the capture, shape (n,)."""
@@ -188,11 +183,12 @@ class LeakFit:
         return answer, leak.played.level(places, 1.0, 1.0)[: device.n]
 
     def _fitted(self, begin: _Parameters, averaged: bool, keep: BoolArray) -> tuple[Leak, float]:
-        """From ``begin`` to the best fit, and the spread of what remains."""
+        """From ``begin`` to the best fit, and how bad it is, edges as well as plateaus and pulses but little."""
         found, spread, u_gain = begin, math.inf, math.inf
-        first = begin is self._first
+        first, before = begin is self._first, np.empty(0)
         for number in range(_ROUNDS):
             rest, columns = self._linear(found, averaged)
+            before = rest if number == 0 else before
             spread = max(_SIGMA_PER_MEDIAN * float(np.median(np.abs(rest[keep]))), self._device.u_step)
             # Not too narrow at first: in sparse bursts most samples show nothing and know nothing of the gain.
             wide = math.inf if number == 0 else self._ivamp_v * _NARROWING**number
@@ -202,7 +198,7 @@ class LeakFit:
             wanted = np.zeros(len(rows))
             for row, (which, u) in enumerate(self._known.items()):
                 rows[row, which] = spread / u
-                wanted[row] = -found[which] * spread / u
+                wanted[row] = (self._first[which] - found[which]) * spread / u
             rows[-1, :2] = spread / self._u_apart_v, -spread / self._u_apart_v
             wanted[-1] = (found.b - found.a) * spread / self._u_apart_v
             step, u_gain = _solved(np.vstack((columns[kept], rows)), np.concatenate((rest[kept], wanted)), spread)
@@ -214,8 +210,9 @@ class LeakFit:
             narrow = limit <= max(_OUTLIER * spread, self._apart_v)
             if narrow and float(np.max(np.abs(columns @ step))) < _SETTLED * self._ivamp_v:
                 break
-        leak = Leak(self._path_of(found), self._played_of(found), averaged, u_gain, found)
-        return leak, spread
+        moved_v = float(np.max(np.abs(rest - before), initial=0.0))
+        leak = Leak(self._path_of(found), self._played_of(found), averaged, u_gain, moved_v, found)
+        return leak, float(np.mean(np.minimum(np.abs(rest[keep]), 2.0 * self._apart_v) ** 2))
 
     def _path_of(self, found: _Parameters) -> LeakPath:
         return self._path.stretched(math.exp(found.stretch))
@@ -296,14 +293,12 @@ def _samples_to_fit(device: Trace, played: Played, path: LeakPath) -> NDArray[np
 def _solved(matrix: FloatArray, wanted: FloatArray, spread: float) -> tuple[FloatArray, float]:
     """The least-squares step, and the standard uncertainty of the mean of the first two parameters."""
     size = np.sqrt((matrix * matrix).sum(axis=0))
+    seen = bool(size[:2].any())
     size[size == 0.0] = math.inf  # a column of zeros stays where it is
-    square = (matrix / size).T @ (matrix / size)
-    used = np.isfinite(size)
-    inverse = np.zeros_like(square)
-    inverse[np.ix_(used, used)] = np.linalg.pinv(square[np.ix_(used, used)], rcond=1e-12, hermitian=True)
-    step = inverse @ ((matrix / size).T @ wanted) / size
+    scaled = matrix / size
+    # Columns of length 1: what is added changes nothing but keeps two that say the same from standing in the way.
+    inverse = np.linalg.inv(scaled.T @ scaled + np.diag(np.where(np.isinf(size), 1.0, _RIDGE)))
+    step = inverse @ (scaled.T @ wanted) / size
     mean = np.zeros(size.size)
-    mean[:2] = 0.5
-    mean /= size
-    seen = bool(used[0] or used[1])
+    mean[:2] = 0.5 / size[:2]
     return step, spread * math.sqrt(float(mean @ inverse @ mean)) if seen else math.inf

@@ -15,6 +15,8 @@ from aimdlab.scoring.lagged_leak import Leak, LeakFit
 _IN_BURST = 0.05
 """Part of the largest leak from which on a sample counts as one with leak."""
 _FEWEST = 16
+_SAME = 1e-4
+"""Part of the leak that a fit may change and still be the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,7 @@ class LaggedRemoval:
         self._device, self._fit, self._coupling_per_v = device, fit, coupling_per_v
         self._leak: Leak | None = None
         self._values = self._levels = np.empty(0)
+        self._peak_v = 0.0
 
     @property
     def injection(self) -> Trace | None:
@@ -123,8 +126,9 @@ class LaggedRemoval:
         """Fit the samples where ``excluded`` is false."""
         device, before = self._device, self._leak
         leak = self._fit.without(None if before is None else excluded, before)
-        if before is None or not self._fit.agree(before, leak):
+        if before is None or leak.moved_v > max(device.u_step, _SAME * self._peak_v):
             values_v, self._levels = self._fit.values(leak)
+            self._peak_v = float(np.max(np.abs(values_v), initial=0.0))
             self._values = values_v / device.scale
             self._leak = leak
         rest = device.codes - self._values
