@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-from aimdlab._platform import detached_popen_kwargs
+from aimdlab._platform import detached_popen_kwargs, environment_keeping_memory
 from aimdlab.bench.discovery import SIMULATED_BENCHES, available
 from aimdlab.errors import SimulationError
 
@@ -59,6 +59,7 @@ class SimulatedBench:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            env=environment_keeping_memory(),
             **detached_popen_kwargs(),
         )
         try:

@@ -9,6 +9,7 @@ import sys
 import traceback
 from types import FrameType
 
+from aimdlab._platform import keep_freed_memory
 from aimdlab.errors import AimdlabError, StoppedByPersonError
 
 # Outside the contract's 0 to 5 on purpose: a crash must never look like a verdict.
@@ -19,6 +20,7 @@ def main() -> None:
     """Run the command line and exit with the contract's status."""
     # As an error of ours, Ctrl-C keeps its status 4 wherever it comes; a run puts its own handlers in place.
     signal.signal(signal.SIGINT, _stop)
+    keep_freed_memory()
     from aimdlab.cli.app import app
 
     try:
