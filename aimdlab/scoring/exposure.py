@@ -15,6 +15,7 @@ from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
 from aimdlab.scoring.presence import coverage_problem, measure_presence, prove_presence
 from aimdlab.scoring.pulses import PulseTrain, find_pulses
+from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, Feature, Score
 from aimdlab.scoring.silence import silence_problem
 
@@ -75,8 +76,8 @@ def _sequence(
 ) -> tuple[tuple[Feature, ...], str]:
     expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(parameters))
     tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-    verify = _only(captures, INJECTION_MONITOR, VERIFY)
-    injection = _only(captures, INJECTION_MONITOR, EXPOSURE)
+    verify = _zeroed(_only(captures, INJECTION_MONITOR, VERIFY))
+    injection = _zeroed(_only(captures, INJECTION_MONITOR, EXPOSURE))
     device = _only(captures, DEVICE_MONITOR, EXPOSURE)
     features: list[Feature] = []
     problems: list[str] = []
@@ -131,6 +132,10 @@ def _only(captures: Sequence[Capture], channel: str, kind: str) -> Capture | str
     if found:
         return f"{channel}: more than one capture of kind {kind!r} in this attempt"
     return f"{channel}: nothing recorded for {kind!r}: the oscilloscope saw no edge, or the attempt ended before"
+
+
+def _zeroed(capture: Capture | str) -> Capture | str:
+    return zeroed_at_rest(capture) if isinstance(capture, Capture) else capture
 
 
 def _trains(

@@ -145,8 +145,10 @@ def acquisitions_of(
         return Acquisitions(None, exposure)
     # Two cycles show every kind of pulse and joint; how many there are is counted in the exposure.
     looked_at_s = min(signal.burst_s, _VERIFIED_CYCLES * signal.burst_s / signal.cycles)
+    # In its own range, for the level's sake: a device pulse that falls into it clips, and it is taken again.
+    at_level = ScopeChannel(parts.injection.channel, _HEADROOM * at_d / parts.injection.factor)
     verify = ScopeSetup(
-        channels=(injection,),
+        channels=(at_level,),
         span_s=1.1 * looked_at_s,
         pre_trigger_s=0.1 * looked_at_s,
         sample_rate_hz=settings.verify_rate,

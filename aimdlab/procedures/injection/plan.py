@@ -18,7 +18,7 @@ from aimdlab.procedures.injection.captures import (
     find_parts,
 )
 from aimdlab.procedures.injection.omissions import rationales
-from aimdlab.procedures.injection.programming import describe
+from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, describe
 from aimdlab.procedures.injection.ranges import SignalRanges, read_ranges, sequences
 from aimdlab.procedures.protocol import PERSON, Coverage, Instruction, Step, Subject, TestPlan
 from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR, SAMPLES_PER_DEVICE_PULSE
@@ -143,7 +143,7 @@ class _Planner:
             exposure_s=self._exposure_s,
             storage_bytes=_storage(subject, self._parts, acquisitions),
             demands=(),
-            scoring=self._scoring(kind, 0.0, therapy),
+            scoring=self._scoring(kind, 0.0, therapy) | ({LIMITS: PROGRAMMING} if mode == "normal" else {}),
             instruction=instruction,
             bench_s=_recorded_s(acquisitions),
         )

@@ -20,9 +20,10 @@ from aimdlab.config.loading import validate_part
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.injection.plan import plan_test
-from aimdlab.procedures.injection.programming import programming_criteria, settings_question
+from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, programming_criteria, settings_question
 from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
 from aimdlab.scoring.behind_network import back_pulse
+from aimdlab.scoring.codes import clipped_samples
 from aimdlab.scoring.exposure import (
     BASELINE,
     DEVICE_MONITOR,
@@ -35,6 +36,7 @@ from aimdlab.scoring.features import PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
+from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_settings
 
@@ -42,6 +44,8 @@ from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_se
 _LEAST_GENERATOR_RATE_HZ = 100e3
 
 _POLL_S = 0.02
+# A device pulse that comes back through the network while the level is recorded clips: so often it is recorded again.
+_VERIFY_TRIES = 5
 # From the command to the edge, and the roundings of the time base: after this the first question is answered with yes.
 _SETTLED_S = 1e-3
 # How long an oscilloscope may take longer than the window before the acquisition counts as not triggered.
@@ -92,21 +96,27 @@ class InjectionProcedure:
         if setups.verify is None:
             return Verification((), proven=True, reason="")
         self._generator.set_repeats(self._channel, 1)
-        complete = self._acquire(setups.verify, lambda: self._generator.trigger(self._channel))
-        # The period goes on for its off time; a generator that still plays ignores the trigger of the exposure.
-        self._bench.clock.sleep(signal_from_flat(step.parameters).period_s)
-        if not complete:
-            what = (
-                "no edge at test point D"
-                if self._parts.external_trigger_v is None
-                else ("no edge of the generator's Sync at its external trigger input: is that wire in place?")
-            )
-            return Verification((), False, f"the oscilloscope saw {what}")
-        capture = self._fetch(INJECTION_MONITOR, VERIFY)
+        signal = signal_from_flat(step.parameters)
+        for _ in range(_VERIFY_TRIES):
+            complete = self._acquire(setups.verify, lambda: self._generator.trigger(self._channel))
+            # The period goes on for its off time; a generator that still plays ignores the next trigger.
+            self._bench.clock.sleep(signal.period_s)
+            if not complete:
+                what = (
+                    "no edge at test point D"
+                    if self._parts.external_trigger_v is None
+                    else "no edge of the generator's Sync at its external trigger input: is that wire in place?"
+                )
+                return Verification((), False, f"the oscilloscope saw {what}")
+            capture = self._fetch(INJECTION_MONITOR, VERIFY)
+            if not clipped_samples(capture).any():
+                break
         known = GradientInjectedScoring.from_flat(step.scoring)
         expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(step.parameters))
         tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-        proven, reason = prove_level(measure_level(capture, expected, back_pulse(known)), expected, tolerance)
+        proven, reason = prove_level(
+            measure_level(zeroed_at_rest(capture), expected, back_pulse(known)), expected, tolerance
+        )
         return Verification((capture,), proven, reason)
 
     def expose(self) -> Exposure:
@@ -148,7 +158,8 @@ class InjectionProcedure:
         if scoring.get("kind") == KIND_SETTINGS:
             return score_settings(readings)
         if scoring.get("kind") in (KIND_BASELINE, KIND_CHECK):
-            criteria = [*criteria, *programming_criteria(GradientInjectedScoring.from_flat(scoring))]
+            limits = [] if scoring.get(LIMITS) == PROGRAMMING else criteria
+            criteria = [*limits, *programming_criteria(GradientInjectedScoring.from_flat(scoring))]
         return score_gradient_injected(captures, parameters, scoring, criteria)
 
     def _now(self) -> tuple[Step, Acquisitions]:

@@ -8,8 +8,13 @@ from aimdlab.scoring.results import Criterion, DecisionRule
 
 # A device file for another device, or another programming, is off by far more; a healthy device by far less.
 _RATE_TOLERANCE = 0.05
+_INTERVAL_TOLERANCE = 0.15
 _AMPLITUDE_TOLERANCE = 0.15
 _WIDTH_TOLERANCE = 0.3
+
+
+LIMITS, PROGRAMMING = "limits", "programming"
+"""Key and value of a step's scoring record: judged by the programming alone; the limits are for the mode under test."""
 
 
 def describe(therapy: Therapy) -> str:
@@ -29,6 +34,8 @@ def programming_criteria(known: GradientInjectedScoring) -> list[Criterion]:
     """Limits around the programmed rate, amplitude and pulse width (9.1: the device behaves as labelled)."""
     return [
         _around("pulse_interval_mean", known.expected_interval_s, _RATE_TOLERANCE, "s"),
+        _around("pulse_interval_min", known.expected_interval_s, _INTERVAL_TOLERANCE, "s"),
+        _around("pulse_interval_max", known.expected_interval_s, _INTERVAL_TOLERANCE, "s"),
         _around("pulse_amplitude_min", known.expected_pulse_amplitude_v, _AMPLITUDE_TOLERANCE, "V"),
         _around("pulse_amplitude_max", known.expected_pulse_amplitude_v, _AMPLITUDE_TOLERANCE, "V"),
         _around("pulse_width_min", known.expected_pulse_width_s, _WIDTH_TOLERANCE, "s"),
