@@ -9,9 +9,9 @@ from typing import ClassVar
 from aimdlab.capture import Capture, Reading
 from aimdlab.procedures.injection.procedure import InjectionProcedure
 from aimdlab.procedures.protocol import Instruction, Subject, TestPlan
+from aimdlab.scoring.features import EXPOSURE_FEATURES, PULSE_FEATURES
 from aimdlab.scoring.parameters import KIND_SEQUENCE, Scalar
 from aimdlab.scoring.results import Criterion, Score
-from aimdlab.scoring.superposition import EXTRINSIC_FEATURES, RECTIFIED, score_extrinsic
 
 _CONNECTIONS = {
     "terminal_to_terminal": "terminal to terminal: the injection network between one terminal and another (bipolar)",
@@ -23,7 +23,7 @@ class ExtrinsicPotential(InjectionProcedure):
     """What becomes of the output pulses while IVAMP is injected, at whatever moments its bursts fall?"""
 
     CLAUSE = "16"
-    FEATURES: ClassVar[Mapping[str, str]] = EXTRINSIC_FEATURES
+    FEATURES: ClassVar[Mapping[str, str]] = {**PULSE_FEATURES, **EXPOSURE_FEATURES}
 
     @classmethod
     def plan(cls, subject: Subject) -> TestPlan:
@@ -39,13 +39,10 @@ class ExtrinsicPotential(InjectionProcedure):
         criteria: Sequence[Criterion],
         readings: Sequence[Reading] = (),
     ) -> Score:
-        """As 20.2, and the rectified offset; see :func:`aimdlab.scoring.superposition.score_extrinsic`."""
-        on_pulses = [limit for limit in criteria if limit.feature not in RECTIFIED]
-        score = super().features(captures, parameters, scoring, on_pulses, readings)
+        """As 20.2; without signal there is nothing that an exposure leaves."""
         if scoring.get("kind") != KIND_SEQUENCE:
-            return score
-        on_offset = [limit for limit in criteria if limit.feature in RECTIFIED]
-        return score_extrinsic(score, captures, scoring, on_offset)
+            criteria = [limit for limit in criteria if limit.feature in PULSE_FEATURES]
+        return super().features(captures, parameters, scoring, criteria, readings)
 
 
 def connected(plan: TestPlan, subject: Subject) -> TestPlan:

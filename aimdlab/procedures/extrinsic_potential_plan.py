@@ -33,6 +33,8 @@ _BEFORE_PULSE = 0.1
 """Of an interval: recorded before the pulse, so that what is there without signal is known."""
 _BEFORE_SHARE_S = 5e-3
 _SAMPLES_PER_PULSE = 8
+_TRIGGER_PART, _TRIGGER_PART_BEHIND_LAG = 0.5, 0.25
+"""Of the pulse's height: where the oscilloscope triggers; earlier on an edge that a lag rounds."""
 _COMBINATION = ("b_g_t", "tbpw_s", "t_dwell_s", "cycles")
 
 
@@ -147,6 +149,8 @@ def plan_synchronised(subject: Subject, own: Own, injected: TestPlan) -> TestPla
     settings = validate_part(own.plain.test.source, ("captures",), own.plain.test.file.captures, CaptureSettings)
     sequences = [step for step in injected.steps if step.kind == KIND_SEQUENCE]
     chosen = _one_per_combination(sequences, subject.device.file)
+    # The edge is seen late: an earlier burst than that cannot be had.
+    offsets_s = sorted({max(offset_s, _late_s(parts)) for offset_s in own.offsets_s})
     steps: list[Step] = []
     for step in injected.steps:
         if step.kind != KIND_SEQUENCE:
@@ -155,14 +159,14 @@ def plan_synchronised(subject: Subject, own: Own, injected: TestPlan) -> TestPla
             steps += [
                 _synchronised(subject, own, parts, settings, one, offset_s, number)
                 for number, (one, offset_s) in enumerate(
-                    ((one, offset_s) for one in chosen for offset_s in own.offsets_s), start=1
+                    ((one, offset_s) for one in chosen for offset_s in offsets_s), start=1
                 )
             ]
-    offsets = len(own.offsets_s)
+    offsets = len(offsets_s)
     left_out = sum(1 for one in chosen if one.omitted) * offsets
     full = injected.coverage.full // len(T_OFF_MS) * offsets
     coverage = Coverage(planned=len(chosen) * offsets - left_out, full=full, omitted=left_out)
-    facts = {**injected.facts, "synchronised": {"offsets_s": list(own.offsets_s), "beats": beats_of(subject)}}
+    facts = {**injected.facts, "synchronised": {"offsets_s": offsets_s, "beats": beats_of(subject)}}
     return replace(injected, steps=tuple(steps), coverage=coverage, facts=facts)
 
 
@@ -194,13 +198,22 @@ def beat_setups(
         pre_trigger_s=_BEFORE_PULSE * pulse.interval_s,
         sample_rate_hz=rate_hz,
         trigger_source=parts.device.channel,
-        trigger_level_v=therapy.amplitude / parts.device.factor / 2,
+        trigger_level_v=_trigger_part(parts) * therapy.amplitude / parts.device.factor,
         trigger_edge=TriggerEdge.RISING if therapy.amplitude > 0 else TriggerEdge.FALLING,
     )
     share = replace(
         usual.exposure, span_s=burst.burst_s + OFFSET_WINDOW_S, pre_trigger_s=_BEFORE_SHARE_S, sample_rate_hz=rate_hz
     )
     return BeatSetups(usual.verify, share, beat)
+
+
+def _trigger_part(parts: Parts) -> float:
+    return _TRIGGER_PART_BEHIND_LAG if parts.path.monitored.monitor_lag_s else _TRIGGER_PART
+
+
+def _late_s(parts: Parts) -> float:
+    """From the edge of the device's pulse to the trigger."""
+    return -parts.path.monitored.monitor_lag_s * math.log(1.0 - _trigger_part(parts))
 
 
 def _synchronised(
@@ -220,11 +233,11 @@ def _synchronised(
     return replace(
         step,
         id=f"{number:04d}",
-        title=f"{title}, {offset_s * 1e3:g} ms after the pulse:{level.partition(':')[2]}",
+        title=f"{title}, {offset_s * 1e3:.3g} ms after the pulse:{level.partition(':')[2]}",
         parameters=parameters,
         exposure_s=beats / subject.device.file.therapy.rate,
         storage_bytes=samples * _BYTES_PER_SAMPLE,
-        scoring={**step.scoring, **SynchronisedScoring(beats, offset_s).to_flat()},
+        scoring={**step.scoring, **SynchronisedScoring(beats, offset_s, offset_s - _late_s(parts)).to_flat()},
     )
 
 

@@ -19,6 +19,7 @@ from aimdlab.procedures.extrinsic_potential import connected
 from aimdlab.procedures.extrinsic_potential_plan import BeatSetups, beat_setups, plan_synchronised, read_own
 from aimdlab.procedures.injection.procedure import InjectionProcedure
 from aimdlab.procedures.protocol import Exposure, Step, Subject, TestPlan, Verification
+from aimdlab.scoring.behind_network import back_pulse
 from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR, VERIFY
 from aimdlab.scoring.features import PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
@@ -33,7 +34,7 @@ from aimdlab.scoring.synchronised import (
     burst_from_flat,
     score_synchronised,
 )
-from aimdlab.scoring.synchronised_leak import measure_leak
+from aimdlab.scoring.synchronised_leak import alone, measure_leak
 
 # The burst begins one sample of the generator after its trigger: a small part of any sample of an exposed beat.
 _GENERATOR_RATE_HZ = 500e3
@@ -57,6 +58,7 @@ class SynchronisedPotential(InjectionProcedure):
     def __init__(self, bench: Bench, subject: Subject) -> None:
         self._own = read_own(subject)
         super().__init__(bench, self._own.plain)
+        self._first_s = 0.0  # from the trigger to the first sample of the burst, by the waveform's zero before it
         self._triggered, _ = bench.play(Role.SIGNAL_GENERATOR, TriggeredGenerator)
 
     def prepare(self, step: Step) -> None:
@@ -69,6 +71,7 @@ class SynchronisedPotential(InjectionProcedure):
         base_hz = burst.base_rate_hz()
         rate_hz = float(base_hz * math.ceil(_GENERATOR_RATE_HZ / base_hz))
         peak_v = float(step.parameters["ivamp_v"] or 0.0) / self._amplifier.rating().gain
+        self._first_s = 1 / rate_hz
         self._generator.load(self._channel, burst.sequenced(rate_hz, burst.period_s), peak_v)
         self._amplifier.set_enabled(True)
         self._generator.set_output(self._channel, True)
@@ -94,9 +97,9 @@ class SynchronisedPotential(InjectionProcedure):
         known = GradientInjectedScoring.from_flat(step.scoring)
         expected = ExpectedInjection(known.expected_ivamp_v, burst)
         tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-        proven, reason = prove_level(measure_level(level, expected), expected, tolerance)
+        proven, reason = prove_level(measure_level(level, expected, back_pulse(known)), expected, tolerance)
         if proven:
-            reason = measure_leak(device, injection, known).problem
+            reason = measure_leak(device, injection, known, alone(expected)).problem
         return Verification(tuple(captures), not reason, reason)
 
     def expose(self) -> Exposure:
@@ -110,7 +113,7 @@ class SynchronisedPotential(InjectionProcedure):
             raise TypeError("planned for an oscilloscope that passes its triggers on")
         scope.configure(setups.beat)
         scope.send_triggers()
-        self._triggered.set_trigger(self._channel, TriggerSource.EXTERNAL, wanted.offset_s)
+        self._triggered.set_trigger(self._channel, TriggerSource.EXTERNAL, max(wanted.delay_s - self._first_s, 0.0))
         captures: list[Capture] = []
         for exposed in range(wanted.beats):
             if not self._beat(setups):

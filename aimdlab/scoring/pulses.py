@@ -147,12 +147,13 @@ def separate_pulses(
     """The device's pulses on ``y``, with what ``removal`` explains taken away; see :func:`find_pulses`."""
     amplitude = pulse.peak_v / y.scale
     tail = math.ceil(_LAGS * pulse.lag_s / y.capture.dt_s)
+    rise = max(_GUARD, math.ceil(math.log(2.0) * pulse.lag_s / y.capture.dt_s))  # up to where a pulse is found
     excluded = np.zeros(y.n, dtype=np.bool_)
     for _ in range(_PASSES):
         left = removal.without(excluded)
         rest = np.negative(left.rest) if pulse.polarity < 0 else left.rest
         runs = find_runs(rest, DETECTION_FRACTION * amplitude, REST_FRACTION * amplitude)
-        before, excluded = excluded, runs.covered(_GUARD, _GUARD + tail)
+        before, excluded = excluded, runs.covered(rise, _GUARD + tail)
         settled = np.array_equal(before, excluded)
         if settled or 2 * np.count_nonzero(excluded) > y.n:
             break

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aimdlab.capture import Capture
 from aimdlab.errors import ConfigurationError
+from aimdlab.scoring.behind_network import back_pulse
 from aimdlab.scoring.criteria import judge
 from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR, VERIFY
 from aimdlab.scoring.features import PULSE_FEATURES, interval_doubt, pulse_features
@@ -19,14 +20,25 @@ from aimdlab.scoring.synchronised_beat import Beat, BurstAtBeat, measure_beat
 from aimdlab.scoring.synchronised_leak import LeakShown, measure_leak
 from aimdlab.signals.injected import InjectedSignal
 
+_OF_PULSES = (
+    "pulse_count",
+    "pulse_interval_min",
+    "pulse_interval_max",
+    "pulse_interval_mean",
+    "pulse_interval_cut",
+    "pulse_amplitude_min",
+    "pulse_amplitude_max",
+    "pulse_width_min",
+    "pulse_width_max",
+)
+
 SYNCHRONISED_FEATURES: Mapping[str, str] = {
-    **PULSE_FEATURES,
+    **{name: PULSE_FEATURES[name] for name in _OF_PULSES},
     "superposed_max": "V",
     "superposed_min": "V",
-    "rectified_offset_max": "V",
-    "rectified_offset_min": "V",
+    "rectified_offset": "V",
 }
-"""What a device can be judged by, unit by name; the first are those of every injected test, over exposed beats."""
+"""What a device can be judged by, unit by name."""
 
 SHARE = "share"
 """Kind of the captures of a burst that comes at any moment, on both monitors."""
@@ -48,22 +60,25 @@ class SynchronisedScoring:
     Attributes:
         beats: how many must be exposed.
         offset_s: from the leading edge of the device's pulse to the burst.
+        delay_s: from the trigger to the burst.
     """
 
     beats: int
     offset_s: float
+    delay_s: float
 
     def to_flat(self) -> dict[str, Scalar]:
         """The keys that it adds to a record."""
-        return {"beats": self.beats, "offset_s": self.offset_s}
+        return {"beats": self.beats, "offset_s": self.offset_s, "delay_s": self.delay_s}
 
     @classmethod
     def from_flat(cls, record: Mapping[str, Scalar]) -> SynchronisedScoring:
         """Read a record; ConfigurationError names a key that is missing or wrong."""
-        beats, offset_s = (_number(record, key) for key in ("beats", "offset_s"))
-        if beats != int(beats) or beats < 1 or offset_s < 0:
-            raise ConfigurationError(f"scoring record: beats {beats!r} and offset_s {offset_s!r} cannot be")
-        return cls(int(beats), offset_s)
+        beats, offset_s, delay_s = (_number(record, key) for key in ("beats", "offset_s", "delay_s"))
+        if beats != int(beats) or beats < 1 or not 0 <= delay_s <= offset_s:
+            what = f"beats {beats!r}, offset_s {offset_s!r} and delay_s {delay_s!r}"
+            raise ConfigurationError(f"scoring record: {what} cannot be")
+        return cls(int(beats), offset_s, delay_s)
 
 
 def burst_from_flat(parameters: Mapping[str, Scalar]) -> InjectedSignal:
@@ -96,7 +111,7 @@ def score_synchronised(
         what the criteria say. Features: those of :mod:`~aimdlab.scoring.level`; of :data:`SYNCHRONISED_FEATURES` the
         extremes over all exposed beats (an amplitude: of any tenth of the exposed pulse or the next one; a width: of
         either; an interval: from the one to the other; ``superposed_*``: the voltage during the exposed pulse, what is
-        injected included; ``rectified_offset_*``: the mean after it); ``exposed_beats``; ``burst_offset_min``, ``_max``
+        injected included; ``rectified_offset``: the mean after it); ``exposed_beats``; ``burst_offset_min``, ``_max``
         (s, measured); ``burst_level_min``, ``_max`` (V, at the injection monitor); ``device_coupling``;
         ``exposure_proven``.
 
@@ -108,7 +123,7 @@ def score_synchronised(
     signal = burst_from_flat(parameters)
     expected = ExpectedInjection(known.expected_ivamp_v, signal)
     tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-    burst = BurstAtBeat(expected, tolerance, wanted.offset_s)
+    burst = BurstAtBeat(expected, tolerance, wanted.offset_s, wanted.delay_s)
     level, leak, problem = _verified(captures, burst, known)
     beats: list[Beat] = []
     lost = ""
@@ -118,7 +133,7 @@ def score_synchronised(
     unproven = problem or next((f"beat {n}: {b.problem}" for n, b in enumerate(beats, 1) if b.problem), "")
     doubt = next((f"beat {n}: {b.doubt}" for n, b in enumerate(beats, 1) if b.doubt), "")
     missing = _missing(len(beats), wanted.beats, lost)
-    silence, seen = _watched(captures, known)
+    silence, seen = _watched(captures, known, burst)
     good = _over_beats([beat for beat in beats if not beat.problem and not beat.doubt])
     # A device that stops is not tried again until it does not: the attempt stands.
     proven = not unproven and (not missing or seen)
@@ -150,11 +165,11 @@ def _verified(
         if len(some) != 1:
             return (), None, f"{name}: {len(some)} captures of kind {kind!r} in this attempt instead of one"
     (fast,), (injection,), (device,) = found
-    level = measure_level(fast, burst.expected)
+    level = measure_level(fast, burst.expected, back_pulse(known))
     problem = prove_level(level, burst.expected, burst.tolerance)[1]
     if problem:
         return level, None, problem
-    leak = measure_leak(device, injection, known)
+    leak = measure_leak(device, injection, known, burst.alone)
     return level, leak if not leak.problem else None, leak.problem
 
 
@@ -165,12 +180,14 @@ def _pairs(captures: Sequence[Capture]) -> tuple[list[tuple[Capture, Capture]], 
     return list(zip(injection, device, strict=False)) if not lost else [], lost
 
 
-def _watched(captures: Sequence[Capture], known: GradientInjectedScoring) -> tuple[Feature | None, bool]:
+def _watched(
+    captures: Sequence[Capture], known: GradientInjectedScoring, burst: BurstAtBeat
+) -> tuple[Feature | None, bool]:
     """How long nothing came after a pulse that was waited for, if that is proven; and whether anybody looked."""
     injection, device = (_all(captures, name, WATCH) for name in (INJECTION_MONITOR, DEVICE_MONITOR))
     if len(injection) != 1 or len(device) != 1:
         return None, False
-    leak = measure_leak(device[0], injection[0], known)
+    leak = measure_leak(device[0], injection[0], known, burst.alone)
     if leak.problem or not leak.is_measured or leak.pulses:
         return None, True
     silent_s = device[0].span_s
@@ -216,12 +233,13 @@ def _over_beats(beats: Sequence[Beat]) -> list[Feature]:
     each = [pulse_features(train, float(train.times_s[0]), end_s) for train, end_s in trains]
     levels_v = [(v, beat.u_levels_v) for beat in beats if beat.train is not None for v in beat.levels_v]
     of_levels = {feature.name: feature for feature in _extremes("pulse_amplitude", "V", levels_v)}
-    for name, unit in PULSE_FEATURES.items():
+    for name in _OF_PULSES:
+        unit = PULSE_FEATURES[name]
         found = [find_feature(one, name) for one in each]
         features.append(of_levels.get(name) or _combined(name, unit, found))
     both = [(v, 0.0) for beat in beats for v in beat.superposed_v]
     features += _extremes("superposed", "V", both)
-    features += _extremes("rectified_offset", "V", [(beat.rectified_v, beat.u_rectified_v) for beat in beats])
+    features.append(_largest("rectified_offset", "V", [(beat.rectified_v, beat.u_rectified_v) for beat in beats]))
     noises = [train.residual_noise_v for train, _ in trains]
     peaks = [train.residual_peak_v for train, _ in trains]
     features.append(Feature("device_residual_noise", max(noises, default=math.nan), "V", 0.0))
@@ -254,6 +272,14 @@ def _extremes(name: str, unit: str, values: Sequence[tuple[float, float]]) -> li
         return [Feature(f"{name}_{end}", math.nan, unit, math.nan) for end in ("min", "max")]
     (least, u_least), (most, u_most) = min(values), max(values)
     return [Feature(f"{name}_min", least, unit, u_least), Feature(f"{name}_max", most, unit, u_most)]
+
+
+def _largest(name: str, unit: str, values: Sequence[tuple[float, float]]) -> Feature:
+    """The value of the largest size."""
+    if not values or any(math.isnan(value) for value, _ in values):
+        return Feature(name, math.nan, unit, math.nan)
+    value, u = max(values, key=lambda one: abs(one[0]))
+    return Feature(name, value, unit, u)
 
 
 def _number(record: Mapping[str, Scalar], key: str) -> float:

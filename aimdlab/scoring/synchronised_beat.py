@@ -3,39 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray, Trace, trace_of
+from aimdlab.scoring.back_coupling import BackCoupling
+from aimdlab.scoring.behind_network import device_pulse, paced_stretches
+from aimdlab.scoring.codes import Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance, monitor_pulses, quality_problem
 from aimdlab.scoring.parameters import GradientInjectedScoring
 from aimdlab.scoring.plateaus import rest_of
 from aimdlab.scoring.presence import measure_presence, prove_presence
-from aimdlab.scoring.pulses import DETECTION_FRACTION, REST_FRACTION, PulseTrain
+from aimdlab.scoring.pulses import PulseTrain, pairing_problem, separate_pulses
 from aimdlab.scoring.results import Feature, find_feature
-from aimdlab.scoring.runs import find_runs
-from aimdlab.scoring.synchronised_leak import LeakShown
+from aimdlab.scoring.synchronised_leak import (
+    KnownRemoval,
+    LeakShown,
+    alone,
+    leak_volts,
+    played_burst,
+    sharpened,
+    sharpening,
+    timed_by_leak,
+)
 from aimdlab.signals.injected import InjectedSignal
 
-TRIGGER_SAMPLES = 3.0
-"""How far from t = 0 the leading edge may be found, in samples, for the pulse to be what triggered."""
 OFFSET_WINDOW_S = 10e-3
 """A rectified offset is looked for from the pulse's end until this long after the burst and the pulse."""
 
-_QUIET_GUARD = 4
+_COINCIDENCE_SAMPLES = 2.0
+_COINCIDENCE_LAGS = 0.1
+"""How far the offset may be from what it should be: samples, and parts of the lag behind which the edge is seen."""
+_QUIET_SAMPLES = 4
+_LAGS_AFTER = 5.0
 _FEWEST_QUIET = 64
-_GUARD = 2
-_NOISE_SIGMAS = 6.0
-_DEVICE, _INJECTION = "device monitor", "injection monitor"
-_NEVER_S = 100.0
 _AFTER_BURST_SAMPLES = 20
-_LEVEL_PART = 0.1
-_FEWEST_LEVEL = 3
-"""A pulse's level is the mean of a tenth of its width, and of three samples at least: a burst may take away a part."""
 _REST_TOLERANCES = 2.0
+_NOISE_SIGMAS = 6.0
+_LEVEL_PART, _LEVEL_PART_BEHIND_LAG = 0.1, 0.25
+_FEWEST_LEVEL = 3
+"""A pulse's level is the mean of a tenth of its width, and of three samples at least: a burst may take away a part.
+Behind a lag, which must be undone and makes noise larger, of a quarter."""
+_DEVICE, _INJECTION = "device monitor", "injection monitor"
 
 
 @dataclass(frozen=True)
@@ -46,17 +56,18 @@ class BurstAtBeat:
         expected: the burst at the injection monitor; its off time is not read.
         tolerance: of level and timing.
         offset_s: from the leading edge of the device's pulse to the burst.
+        delay_s: from the trigger to the burst; the edge is seen as late as the monitor's lag makes it.
     """
 
     expected: ExpectedInjection
     tolerance: InjectionTolerance
     offset_s: float
+    delay_s: float
 
     @property
     def alone(self) -> ExpectedInjection:
         """The burst with nothing after it within any capture."""
-        signal = self.expected.signal
-        return replace(self.expected, signal=replace(signal, t_off_s=_NEVER_S))
+        return alone(self.expected)
 
     @property
     def signal(self) -> InjectedSignal:
@@ -74,7 +85,7 @@ class Beat:
         presence: features of the burst (see :func:`~aimdlab.scoring.presence.measure_presence`, t = 0 at the burst).
         offset_s: measured, from the leading edge to the burst; NaN if either was not found.
         u_offset_s: its standard uncertainty.
-        train: the device's pulses from the exposed one on; None if there is doubt.
+        train: the device's pulses from the exposed one to the next, t = 0 at the burst; None if there is doubt.
         end_s: until when the train is judged: the next pulse, or the capture's end.
         levels_v: lowest and highest level within the exposed pulse and the next, each the mean of a tenth of a width.
         u_levels_v: their standard uncertainty.
@@ -102,63 +113,77 @@ def measure_beat(
     injection: Capture, device: Capture, burst: BurstAtBeat, known: GradientInjectedScoring, leak: LeakShown
 ) -> Beat:
     """Score one acquisition that the device's pulse triggered (t = 0); ``leak`` is known from another capture."""
+    # From here on t = 0 is where the burst should begin.
+    injection, device = (replace(one, t0_s=one.t0_s - burst.delay_s) for one in (injection, device))
     x, y = trace_of(injection), trace_of(device)
-    problem = quality_problem(x.clipped, x.holes, _INJECTION) or quality_problem(y.clipped, y.holes, _DEVICE)
-    if not problem and (device.n, device.dt_s, device.t0_s) != (injection.n, injection.dt_s, injection.t0_s):
-        problem = f"{_DEVICE}: not sampled at the same instants as the injection monitor"
+    problem = quality_problem(y.clipped, y.holes, _DEVICE) or pairing_problem(device, injection)
+    problem = problem or ("" if known.back_coupling else quality_problem(x.clipped, x.holes, _INJECTION))
     if problem:
         return Beat(problem, "")
-    quiet = np.arange(y.n) * device.dt_s + device.t0_s < -_QUIET_GUARD * device.dt_s - known.monitor_lag_s
+    edge_s = -burst.offset_s
+    quiet = np.arange(y.n) * device.dt_s + device.t0_s < edge_s - _QUIET_SAMPLES * device.dt_s
     if np.count_nonzero(quiet) < _FEWEST_QUIET:
         return Beat(f"{_DEVICE}: the capture shows too little of the time before the pulse", "")
-    found = _Pulses(y, leak.volts_on(device, injection, burst), quiet, known)
-    exposed = found.exposed()
-    rise_s = y.time_s(exposed.rise) if exposed is not None else 0.0
-    end_s = y.time_s(y.n - 1)
-    presence, problem = _presence(injection, burst, rise_s, end_s)
-    if exposed is None:
+    played = played_burst(x, known, burst.alone)
+    removal = KnownRemoval(y, leak_volts(leak, y, x, played, known) / y.scale, quiet)
+    train = separate_pulses(y, device_pulse(known), removal)
+    if known.monitor_lag_s and not train.problem:
+        played = timed_by_leak(removal, train, played, (y, x, quiet), known, leak)
+        removal = KnownRemoval(y, leak_volts(leak, y, x, played, known) / y.scale, quiet)
+        train = separate_pulses(y, device_pulse(known), removal)
+    if not train.problem and known.back_coupling:
+        paced = BackCoupling(x, paced_stretches(train, known), known.back_coupling)
+        x = paced.removed(played, burst.alone)
+    presence, problem = _presence(injection, x, burst)
+    if train.problem:
+        return Beat(problem, train.problem, presence)
+    within_s = _COINCIDENCE_SAMPLES * device.dt_s + _COINCIDENCE_LAGS * known.monitor_lag_s
+    start = find_feature(presence, "injection_start_error")
+    near = np.flatnonzero(np.abs(train.times_s - edge_s) <= within_s)
+    if near.size != 1:
         doubt = f"{_DEVICE}: no pulse of the device where the oscilloscope triggered; none came, or the burst hides it"
         return Beat(problem, doubt, presence)
-    offset_s = burst.offset_s + find_feature(presence, "injection_start_error").value
-    u_offset_s = find_feature(presence, "injection_start_error").u
-    later = [pulse for pulse in found.pulses if pulse.rise > exposed.rise]
-    doubt = found.doubt or _in_step(later, x, burst)
+    exposed = int(near[0])
+    offset_s = start.value - float(train.times_s[exposed])
+    if not problem and not abs(offset_s - burst.offset_s) <= within_s:
+        problem = f"{_INJECTION}: the burst begins {offset_s * 1e3:.4g} ms after the pulse's edge"
+    doubt = _in_step(train, exposed + 1, x, burst)
     if doubt:
-        return Beat(problem, doubt, presence, offset_s, u_offset_s)
-    until_s = y.time_s(later[0].rise) if later else end_s
-    rectified_v, u_rectified_v = found.rectified(exposed, rise_s + burst.offset_s + burst.signal.burst_s)
-    judged = [exposed, *later[:1]]
-    whole = [pulse for pulse in judged if not math.isnan(pulse.amplitude_v)]
+        return Beat(problem, doubt, presence, offset_s)
+    judged = _from_to(train, exposed, exposed + 2)
+    shown = _Shown(y, removal, known, leak)
+    ends_s = judged.times_s + np.where(np.isfinite(judged.widths_s), judged.widths_s, known.expected_pulse_width_s)
+    levels = [shown.levels(float(a), float(b)) for a, b in zip(judged.times_s, ends_s, strict=True)]
+    whole = [level for level in levels if not math.isnan(level[0])]
+    rectified_v, u_rectified_v = shown.rectified(float(ends_s[0]), burst.signal.burst_s)
     return Beat(
-        problem,
-        "",
-        presence,
-        offset_s,
-        u_offset_s,
-        found.train(judged),
-        until_s,
-        (
-            min((pulse.lowest_v for pulse in whole), default=math.nan),
-            max((pulse.highest_v for pulse in whole), default=math.nan),
+        problem=problem,
+        doubt="",
+        presence=presence,
+        offset_s=offset_s,
+        u_offset_s=math.hypot(start.u, train.u_time_s),
+        train=judged,
+        end_s=float(judged.times_s[1]) if judged.count > 1 else judged.end_s,
+        levels_v=(
+            min((level[0] for level in whole), default=math.nan),
+            max((level[1] for level in whole), default=math.nan),
         ),
-        max((pulse.u_amplitude_v for pulse in whole), default=math.nan),
-        found.superposed(exposed),
-        rectified_v,
-        u_rectified_v,
+        u_levels_v=max((level[2] for level in whole), default=math.nan),
+        superposed_v=shown.superposed(float(judged.times_s[0]), float(ends_s[0])),
+        rectified_v=rectified_v,
+        u_rectified_v=u_rectified_v,
     )
 
 
-def _presence(injection: Capture, burst: BurstAtBeat, rise_s: float, end_s: float) -> tuple[tuple[Feature, ...], str]:
-    """The burst at its offset from the pulse's leading edge, and nothing else in the capture."""
-    start_s = rise_s + burst.offset_s
-    shifted = replace(injection, t0_s=injection.t0_s - start_s)
+def _presence(injection: Capture, undisturbed: Trace, burst: BurstAtBeat) -> tuple[tuple[Feature, ...], str]:
+    """The burst where it should be, and nothing else in the capture; t = 0 is the burst."""
     looked_at_s = burst.signal.burst_s + _AFTER_BURST_SAMPLES * injection.dt_s
-    if end_s - start_s < looked_at_s:
+    if injection.t0_s + injection.span_s < looked_at_s:
         never = Feature("injection_start_error", math.nan, "s", math.nan)
         return (never,), f"{_INJECTION}: the capture ends within the burst"
-    presence = measure_presence(shifted, burst.alone, looked_at_s)
+    presence = measure_presence(injection, burst.alone, looked_at_s, undisturbed)
     problem = prove_presence(presence, burst.alone, looked_at_s, burst.tolerance)[1]
-    return presence, problem or _elsewhere(trace_of(shifted), burst)
+    return presence, problem or _elsewhere(undisturbed, burst)
 
 
 def _elsewhere(trace: Trace, burst: BurstAtBeat) -> str:
@@ -177,159 +202,80 @@ def _elsewhere(trace: Trace, burst: BurstAtBeat) -> str:
     return ""
 
 
-def _in_step(later: Iterable[_Pulse], x: Trace, burst: BurstAtBeat) -> str:
+def _in_step(train: PulseTrain, first: int, x: Trace, burst: BurstAtBeat) -> str:
     """A pulse after the exposed one that begins and ends with an injected pulse may be what leaks of it."""
-    level = burst.expected.ivamp_v / 2 / x.scale
-    active = np.abs(x.codes - x.zero_code) > level
-    for pulse in later:
-        inside = active[pulse.first : pulse.last + 1]
-        if np.count_nonzero(inside) > inside.size / 2:
-            at_s = x.time_s(pulse.first)
-            return f"{_DEVICE}: a pulse found {at_s * 1e3:.4g} ms after the exposed one may be a leak of the burst"
+    active = np.abs(x.codes - x.zero_code) > burst.expected.ivamp_v / 2 / x.scale
+    for start_s, width_s in zip(train.times_s[first:], train.widths_s[first:], strict=True):
+        if math.isnan(width_s):
+            continue
+        at, end = (round((t_s - train.start_s) / x.capture.dt_s) for t_s in (start_s, start_s + width_s))
+        inside = active[max(at, 0) : max(end, at + 1)]
+        if 2 * np.count_nonzero(inside) > inside.size:
+            late_ms = (start_s - train.times_s[first - 1]) * 1e3
+            return f"{_DEVICE}: a pulse found {late_ms:.4g} ms after the exposed one may be a leak of the burst"
     return ""
 
 
-@dataclass(frozen=True)
-class _Pulse:
-    """One pulse of the device: samples at or above half of its expected amplitude, crossings, plateau."""
-
-    first: int
-    last: int
-    rise: float
-    fall: float
-    amplitude_v: float
-    u_amplitude_v: float
-    lowest_v: float
-    highest_v: float
+def _from_to(train: PulseTrain, first: int, last: int) -> PulseTrain:
+    return replace(
+        train,
+        times_s=train.times_s[first:last],
+        amplitudes_v=train.amplitudes_v[first:last],
+        widths_s=train.widths_s[first:last],
+        u_amplitudes_v=train.u_amplitudes_v[first:last],
+    )
 
 
-class _Pulses:
-    """The device's pulses of one capture behind a leak that is known."""
+class _Shown:
+    """What the device monitor shows of pulses and after them, the leak taken off."""
 
-    def __init__(self, y: Trace, leak_v: FloatArray, quiet: BoolArray, known: GradientInjectedScoring) -> None:
-        self._y, self._known, self._quiet = y, known, quiet
-        self._leak = leak_v / y.scale
-        amplitude = known.expected_pulse_amplitude_v / y.scale
-        high, low = DETECTION_FRACTION * amplitude, REST_FRACTION * amplitude
-        rest = (y.codes - self._leak) * known.pulse_polarity
-        first = find_runs(rest - float(np.median(rest[quiet])), high, low)
-        self._outside = ~first.covered(_GUARD)
-        # Exact sums of the codes where nothing paces, before the pulse.
-        still = quiet & self._outside
-        self._zero, self._noise = _mean_and_noise(rest, y.codes, still, known.pulse_polarity, self._leak)
-        self.rest: FloatArray = rest - self._zero
-        self._runs = find_runs(self.rest, high, low)
-        self._outside = ~self._runs.covered(_GUARD)
-        self.peak_v = float(np.max(np.abs(self.rest), where=self._outside, initial=0.0)) * y.scale
-        self.pulses = [self._measured(i) for i in range(self._runs.count) if int(self._runs.start[i]) > 0]
-        self.doubt = self._doubt(low * y.scale)
+    def __init__(self, y: Trace, removal: KnownRemoval, known: GradientInjectedScoring, leak: LeakShown) -> None:
+        self._y, self._removal, self._known, self._leak = y, removal, known, leak
+        self._dt = y.capture.dt_s
+        self._sharpen = sharpening(known.monitor_lag_s, self._dt)
 
-    def exposed(self) -> _Pulse | None:
-        """The pulse whose leading edge is at the trigger."""
-        near = TRIGGER_SAMPLES + 3 * self._known.monitor_lag_s / self._y.capture.dt_s
-        at = -self._y.capture.t0_s / self._y.capture.dt_s
-        return next((pulse for pulse in self.pulses if abs(pulse.rise - at) <= near), None)
+    def levels(self, start_s: float, end_s: float) -> tuple[float, float, float]:
+        """Lowest and highest level of a pulse and their uncertainty, V, before the monitor's lag; NaN if it is cut."""
+        first, stop = self._at(start_s), self._at(end_s)
+        width = self._known.expected_pulse_width_s / self._dt
+        length = max(_FEWEST_LEVEL, round((_LEVEL_PART_BEHIND_LAG if self._sharpen else _LEVEL_PART) * width))
+        margin = 1 if not self._sharpen else max(1, length // 2)
+        begin, end = first + margin, stop - margin
+        if stop >= self._y.n or begin < 1:
+            return math.nan, math.nan, math.nan
+        if end - begin < length:  # a short pulse: what there is
+            begin, end = first, max(stop, first + 1)
+            length = min(length, end - begin)
+        rest = self._removal.rest
+        seen = sharpened(rest, self._sharpen)[begin:end]
+        levels = np.convolve(seen, np.full(length, 1.0 / length), mode="valid") * self._y.scale
+        levels *= self._known.pulse_polarity
+        leak = float(np.abs(self._removal.shown_leak[begin:end]).max()) * self._y.scale
+        noise = self._removal.noise * math.sqrt(1 / length + 2 * (self._sharpen / length) ** 2) * self._y.scale
+        u_step = self._y.u_step * math.hypot(1.0, math.sqrt(2) * self._sharpen / length)
+        gain = self._y.capture.u_gain * float(np.abs(levels).max())
+        u_v = math.hypot(noise, u_step, gain, self._leak.u_relative * leak)
+        return float(levels.min()), float(levels.max()), u_v
 
-    def train(self, pulses: list[_Pulse]) -> PulseTrain:
-        """These pulses as the features want them."""
-        y, dt = self._y, self._y.capture.dt_s
-        return PulseTrain(
-            problem="",
-            times_s=np.array([y.time_s(pulse.rise) for pulse in pulses]),
-            amplitudes_v=np.array([pulse.amplitude_v for pulse in pulses]),
-            widths_s=np.array([(pulse.fall - pulse.rise) * dt for pulse in pulses]),
-            u_amplitudes_v=np.array([pulse.u_amplitude_v for pulse in pulses]),
-            u_time_s=dt / math.sqrt(12),
-            u_time_base=y.capture.u_time,
-            start_s=y.capture.t0_s,
-            end_s=y.time_s(y.n - 1),
-            residual_noise_v=self._noise * y.scale,
-            residual_peak_v=self.peak_v,
-            coupling=0.0,
-            u_coupling=math.inf,
-            step_v=y.step * y.scale,
-        )
-
-    def superposed(self, pulse: _Pulse) -> tuple[float, float]:
-        """Largest and smallest voltage on the pulse's plateau, with what is injected."""
-        shown = (self.rest + self._known.pulse_polarity * self._leak)[pulse.first : pulse.last + 1] * self._y.scale
+    def superposed(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Largest and smallest voltage during a pulse, with what is injected, as the monitor shows it."""
+        first, stop = self._at(start_s), max(self._at(end_s), self._at(start_s) + 1)
+        both = self._removal.rest + self._removal.shown_leak
+        shown = self._known.pulse_polarity * both[first:stop] * self._y.scale
         inner = shown[1:-1] if shown.size > 2 else shown
         return float(inner.max()), float(inner.min())
 
-    def rectified(self, pulse: _Pulse, burst_end_s: float) -> tuple[float, float]:
-        """Mean of the rest after the pulse, its sign that of the voltage; NaN if nothing of it was recorded."""
-        y, dt = self._y, self._y.capture.dt_s
-        end_s = max(burst_end_s, y.time_s(pulse.last)) + OFFSET_WINDOW_S
-        end = min(math.ceil((end_s - y.capture.t0_s) / dt), y.n)
-        kept = self.rest[pulse.last + 1 : end][self._outside[pulse.last + 1 : end]]
+    def rectified(self, end_s: float, burst_end_s: float) -> tuple[float, float]:
+        """Mean of the rest after a pulse; NaN if nothing of it was recorded."""
+        first = self._at(end_s + _LAGS_AFTER * self._known.monitor_lag_s) + 1
+        stop = min(self._at(max(burst_end_s, end_s) + OFFSET_WINDOW_S), self._y.n)
+        kept = self._removal.rest[first:stop]
         if not kept.size:
             return math.nan, math.nan
-        noise = self._noise * math.sqrt(1 / kept.size + 1 / max(int(np.count_nonzero(self._quiet)), 1))
-        value_v = self._known.pulse_polarity * math.fsum(kept.tolist()) / kept.size * y.scale
-        return value_v, math.hypot(noise * y.scale, y.u_step)
+        noise = self._removal.noise / math.sqrt(kept.size)
+        value_v = math.fsum(kept.tolist()) / kept.size * self._y.scale
+        return value_v, math.hypot(noise * self._y.scale, self._y.u_step)
 
-    def _measured(self, index: int) -> _Pulse:
-        y, runs = self._y, self._runs
-        start, last, stop = int(runs.start[index]), int(runs.last[index]), int(runs.stop[index])
-        trim = 1 if last - start >= 2 else 0
-        inner = slice(start + trim, last + 1 - trim)
-        n = last + 1 - start - 2 * trim
-        sign = self._known.pulse_polarity
-        codes = int(y.codes[inner].sum(dtype=np.int64))
-        amplitude = sign * (codes - math.fsum(self._leak[inner].tolist())) / n - self._zero
-        begin = int(runs.stop[index - 1]) if index else 0
-        finish = int(runs.start[index + 1]) if index + 1 < runs.count else y.n
-        rise, fall = _crossings(self.rest[begin:finish], start - begin, last - begin, amplitude / 2)
-        complete = stop < y.n
-        length = min(n, max(_FEWEST_LEVEL, round(_LEVEL_PART * self._known.expected_pulse_width_s / y.capture.dt_s)))
-        levels = np.convolve(self.rest[inner], np.full(length, 1 / length), mode="valid") * y.scale
-        u_v = math.hypot(self._noise / math.sqrt(length) * y.scale, y.u_step, y.capture.u_gain * amplitude * y.scale)
-        return _Pulse(
-            first=start,
-            last=last,
-            rise=begin + rise,
-            fall=begin + fall if complete else math.nan,
-            amplitude_v=amplitude * y.scale if complete else math.nan,
-            u_amplitude_v=u_v if complete else math.nan,
-            lowest_v=float(levels.min()) if complete else math.nan,
-            highest_v=float(levels.max()) if complete else math.nan,
-        )
-
-    def _doubt(self, allowed_v: float) -> str:
-        if _NOISE_SIGMAS * self._noise * self._y.scale > allowed_v:
-            return f"{_DEVICE}: noise of {self._noise * self._y.scale:.3g} V hides the device's pulses"
-        if self.peak_v > allowed_v:
-            return f"{_DEVICE}: {self.peak_v:.3g} V remain that are neither injected signal nor pulses of the device"
-        return ""
-
-
-def _mean_and_noise(
-    rest: FloatArray, codes: IntArray, still: BoolArray, sign: int, leak: FloatArray
-) -> tuple[float, float]:
-    """Mean and standard deviation of the rest where it is still, in codes; the codes are summed exactly."""
-    n = int(np.count_nonzero(still))
-    if n < 2:
-        return float(np.median(rest)), math.inf
-    mean = sign * (int(codes[still].sum(dtype=np.int64)) - math.fsum(leak[still].tolist())) / n
-    off = rest[still] - mean
-    return mean, math.sqrt(math.fsum((off * off).tolist()) / (n - 1))
-
-
-def _crossings(stretch: FloatArray, start: int, last: int, level: float) -> tuple[float, float]:
-    """Where a pulse first rises through ``level`` and last falls through it, around samples ``start`` to ``last``."""
-    first = start
-    while first > 0 and stretch[first - 1] >= level:
-        first -= 1
-    while first < last and stretch[first] < level:
-        first += 1
-    end = last
-    while end + 1 < stretch.size and stretch[end + 1] >= level:
-        end += 1
-    while end > first and stretch[end] < level:
-        end -= 1
-    rise, fall = float(first), float(end)
-    if first > 0:
-        rise -= float((stretch[first] - level) / (stretch[first] - stretch[first - 1]))
-    if end + 1 < stretch.size:
-        fall += float((stretch[end] - level) / (stretch[end] - stretch[end + 1]))
-    return rise, fall
+    def _at(self, t_s: float) -> int:
+        """The first sample at or after ``t_s``."""
+        return math.ceil((t_s - self._y.capture.t0_s) / self._dt)

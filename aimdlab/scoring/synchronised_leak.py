@@ -1,23 +1,37 @@
 """How much of the injected signal the device monitor shows, from a burst that the device's pulse does not hide.
 
 A burst that coincides with the pulse can lie within it for its whole length: nothing there tells leak from pulse. The
-share is therefore taken from the burst that proves the level, which comes whenever it comes, recorded on both monitors.
+share is therefore taken from a burst that comes whenever it comes, and taken off where one coincides.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.codes import FloatArray
+from aimdlab.scoring.behind_network import coupling_reference, device_pulse, leak_path, tell_apart
+from aimdlab.scoring.codes import BoolArray, FloatArray, Trace, trace_of
+from aimdlab.scoring.injection import ExpectedInjection
+from aimdlab.scoring.lagged_leak import Leak, LeakFit
 from aimdlab.scoring.parameters import GradientInjectedScoring
-from aimdlab.scoring.pulses import DevicePulse, find_pulses
+from aimdlab.scoring.played import Played
+from aimdlab.scoring.pulses import REST_FRACTION, PulseTrain, find_pulses
+from aimdlab.scoring.removal import Left
+from aimdlab.scoring.signal_clock import signal_clock
 
+_NEVER_S = 100.0
 _SIGMAS = 6.0
 _STEPS = 2.0
+_EXPLAINED = 0.5
+_LAGS_AFTER = 5.0
+_EDGE_SAMPLES = 3
+_FEWEST = 16
+_STEP = 0.05
+_SMALL = 0.35
+"""Up to this part of a pulse's height the leak is too small for its exact time to matter."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +40,12 @@ class LeakShown:
 
     Attributes:
         problem: why it is not known, or "".
-        coupling: device monitor over injection monitor.
+        coupling: device monitor over injection monitor; behind lags what it settles at.
         u_coupling: its standard uncertainty.
         is_measured: whether the share was seen; if not, it is what the bench file says, too small to be seen.
         pulses: pulses of the device in the capture.
+        fitted: the leak behind lags; None if there are none.
+        late_s: by how much the leak's clock was late against that of the injection monitor.
     """
 
     problem: str
@@ -37,29 +53,177 @@ class LeakShown:
     u_coupling: float
     is_measured: bool = False
     pulses: int = 0
+    fitted: Leak | None = None
+    late_s: float = 0.0
 
-    def volts_on(self, device: Capture, injection: Capture, burst: object) -> FloatArray:  # noqa: ARG002
-        """What leaks into ``device``, without any offset, V, shape (n,)."""
-        codes = injection.codes.astype(np.float64)
-        volts: FloatArray = self.coupling * (codes * injection.scale + injection.offset)
-        return volts
+    @property
+    def u_relative(self) -> float:
+        """Standard uncertainty of what is taken off, relative."""
+        return self.u_coupling / abs(self.coupling) if self.coupling else 0.0
 
 
-def measure_leak(device: Capture, injection: Capture, known: GradientInjectedScoring) -> LeakShown:
-    """The leak of the verify burst; a share that is not what the bench file says is a problem."""
-    pulse = DevicePulse(known.expected_pulse_amplitude_v, known.pulse_polarity)
-    train = find_pulses(device, injection, pulse, known.expected_ivamp_v)
+class KnownRemoval:
+    """Takes a leak off the device monitor that is known already; see :class:`~aimdlab.scoring.removal.LineRemoval`.
+
+    Args:
+        device: the device monitor.
+        leak: in its codes, shape (n,).
+        quiet: where neither leak nor pulse is, shape (n,): the zero is taken there.
+    """
+
+    injection: Trace | None = None
+
+    def __init__(self, device: Trace, leak: FloatArray, quiet: BoolArray) -> None:
+        self.shown_leak = leak
+        # The codes are summed exactly, so that the zero is the same whichever way it is computed.
+        at = np.flatnonzero(quiet)
+        zero = (int(device.codes[at].sum(dtype=np.int64)) - math.fsum(leak[at].tolist())) / max(at.size, 1)
+        self.rest: FloatArray = device.codes - leak - zero
+        self.noise = math.sqrt(math.fsum((self.rest[at] ** 2).tolist()) / max(at.size - 1, 1))
+
+    def injected(self, sign: int) -> BoolArray | None:  # noqa: ARG002
+        """None: a burst within a pulse is in step with it and no leak."""
+        return None
+
+    def without(self, excluded: BoolArray) -> Left:  # noqa: ARG002
+        """What is left, whatever is excluded."""
+        return Left(rest=self.rest.copy(), noise=self.noise, coupling=0.0, u_coupling=math.inf, line=None)
+
+    def leak(self, left: Left) -> FloatArray | None:  # noqa: ARG002
+        """The leak, shape (n,)."""
+        return self.shown_leak
+
+
+def alone(expected: ExpectedInjection) -> ExpectedInjection:
+    """A burst with nothing after it within any capture."""
+    return replace(expected, signal=replace(expected.signal, t_off_s=_NEVER_S))
+
+
+def measure_leak(
+    device: Capture, injection: Capture, known: GradientInjectedScoring, expected: ExpectedInjection
+) -> LeakShown:
+    """The leak of one burst that begins at t = 0; a share that is not what the bench file says is a problem.
+
+    Args:
+        device, injection: the monitors.
+        known: the step.
+        expected: the burst, with nothing after it.
+    """
+    burst_s = expected.signal.burst_s
+    once = replace(known, exposure_s=burst_s)
+    undisturbed = None
+    if known.coupling_lags:
+        train, undisturbed = tell_apart(device, injection, once, expected)
+    else:
+        train = find_pulses(device, injection, device_pulse(known), known.expected_ivamp_v)
     if train.problem:
         return LeakShown(train.problem, math.nan, math.nan)
-    expected = known.expected_coupling
-    leak_v = abs(expected) * known.expected_ivamp_v
-    if leak_v < _STEPS * train.step_v or abs(expected) <= _SIGMAS * train.u_coupling:
+    wanted = coupling_reference(known)
+    fitted, late_s = _fitted(device, undisturbed, known, expected) if undisturbed is not None else (None, 0.0)
+    if abs(wanted) * known.expected_ivamp_v < _STEPS * train.step_v or abs(wanted) <= _SIGMAS * train.u_coupling:
         # Too small to be measured: what the bench file says is taken away, its error is below the resolution.
-        return LeakShown("", expected, known.coupling_tolerance * abs(expected), pulses=train.count)
-    if abs(train.coupling - expected) > known.coupling_tolerance * abs(expected) + 3 * train.u_coupling:
+        u = known.coupling_tolerance * abs(wanted)
+        return LeakShown("", wanted, u, False, train.count, fitted, late_s)
+    if abs(train.coupling - wanted) > known.coupling_tolerance * abs(wanted) + 3 * train.u_coupling:
         problem = (
-            f"device monitor: shows {train.coupling:.3g} of the injected signal where {expected:.3g} is expected; "
+            f"device monitor: shows {train.coupling:.3g} of the injected signal where {wanted:.3g} is expected; "
             "check its cable, its factor in the bench file and how the injection network is connected"
         )
         return LeakShown(problem, train.coupling, train.u_coupling)
-    return LeakShown("", train.coupling, train.u_coupling, is_measured=True, pulses=train.count)
+    return LeakShown("", train.coupling, train.u_coupling, True, train.count, fitted, late_s)
+
+
+def played_burst(injection: Trace, known: GradientInjectedScoring, expected: ExpectedInjection) -> Played:
+    """When the burst was played, by its own edges; as it should have been if it is too small for that to matter."""
+    signal = expected.signal
+    leak_v = known.expected_ivamp_v * (sum(abs(share) for share, _ in known.lags) + abs(known.expected_coupling))
+    if leak_v <= _SMALL * device_pulse(known).peak_v:
+        return Played(signal, 0.0, 0.0, signal.burst_s)
+    found = signal_clock(injection, np.zeros(injection.n, dtype=np.bool_), expected, signal.burst_s)
+    return replace(found, stop_s=signal.burst_s)
+
+
+def leak_volts(
+    shown: LeakShown, device: Trace, injection: Trace, played: Played, known: GradientInjectedScoring
+) -> FloatArray:
+    """What leaks into ``device`` of a burst as it was played, but for an offset; V, shape (n,)."""
+    if shown.fitted is None:
+        line: FloatArray = np.multiply(injection.codes, shown.coupling * injection.scale, dtype=np.float64)
+        return line + shown.coupling * injection.offset
+    fit = LeakFit(device, injection, played, leak_path(known), ivamp_v=known.expected_ivamp_v, apart_v=math.inf)
+    moved = replace(played, start_s=played.start_s + shown.late_s)
+    return fit.values(replace(shown.fitted, played=moved))[0]
+
+
+def sharpening(lag_s: float, dt_s: float) -> float:
+    """By how much a sample's step from the one before is added to undo a first-order lag."""
+    if not lag_s:
+        return 0.0
+    kept = math.exp(-dt_s / lag_s)
+    return kept / (1.0 - kept)
+
+
+def sharpened(rest: FloatArray, by: float) -> FloatArray:
+    """What was there before a lag, shape (n,)."""
+    answer = rest.copy()
+    answer[1:] += by * np.diff(rest)
+    return answer
+
+
+def timed_by_leak(
+    removal: KnownRemoval,
+    train: PulseTrain,
+    played: Played,
+    traces: tuple[Trace, Trace, BoolArray],
+    known: GradientInjectedScoring,
+    shown: LeakShown,
+) -> Played:
+    """The burst's clock by what it leaves on the device monitor, within a sample interval of what its own edges say.
+
+    An edge on the injection monitor is between two samples; its rounded answer on the device monitor tells where. The
+    pulse's plateau and the time without pulse may each have a level, and the plateau a slope, of their own.
+    """
+    y, x, _ = traces
+    dt, by = y.capture.dt_s, sharpening(known.monitor_lag_s, y.capture.dt_s)
+    later, sooner = (
+        leak_volts(shown, y, x, replace(played, start_s=played.start_s + sign * _STEP * dt), known) for sign in (1, -1)
+    )
+    moved = sharpened((later - sooner) / (2 * _STEP * y.scale), by)
+    rest = sharpened(removal.rest, by)
+    end_s = played.start_s + played.signal.burst_s + _LAGS_AFTER * known.monitor_lag_s
+    times_s = y.capture.t0_s + np.arange(y.n) * dt
+    near = (times_s > played.start_s - _EDGE_SAMPLES * dt) & (times_s < end_s)
+    columns = [moved]
+    paced, plateaus = np.zeros(y.n, dtype=np.bool_), np.zeros(y.n, dtype=np.bool_)
+    for start_s, width_s in zip(train.times_s, train.widths_s, strict=True):
+        stop_s = start_s + (width_s if math.isfinite(width_s) else known.expected_pulse_width_s)
+        inside = (times_s > start_s + _EDGE_SAMPLES * dt) & (times_s < stop_s - _EDGE_SAMPLES * dt)
+        paced |= (times_s > start_s - _EDGE_SAMPLES * dt) & (times_s < stop_s + _EDGE_SAMPLES * dt)
+        plateaus |= inside
+        if np.any(inside & near):
+            since_s = np.where(inside, times_s - start_s, 0.0)
+            settling = np.where(inside, np.exp(-since_s / known.monitor_lag_s), 0.0)
+            columns += [inside.astype(np.float64), since_s, settling]
+    columns.append((~paced).astype(np.float64))
+    at = np.flatnonzero(near & (~paced | plateaus))
+    if at.size < _FEWEST:
+        return played
+    found, *_ = np.linalg.lstsq(np.column_stack(columns)[at], rest[at], rcond=None)
+    shift = min(max(float(found[0]), -1.0), 1.0)
+    return replace(played, start_s=played.start_s + shift * dt)
+
+
+def _fitted(
+    device: Capture, undisturbed: Trace, known: GradientInjectedScoring, expected: ExpectedInjection
+) -> tuple[Leak, float]:
+    """The leak behind lags, and how late its clock is; as the bench file says where it cannot be seen."""
+    y = trace_of(device)
+    played = played_burst(undisturbed, known, expected)
+    apart_v = _EXPLAINED * REST_FRACTION * device_pulse(known).peak_v
+    path = leak_path(known)
+    fit = LeakFit(y, undisturbed, played, path, ivamp_v=expected.ivamp_v, apart_v=apart_v)
+    leak = fit.without(None)
+    if not math.isfinite(leak.u_gain):
+        as_said = leak.parameters._replace(a=expected.ivamp_v, b=expected.ivamp_v, direct=1.0)
+        leak = replace(leak, parameters=as_said)
+    return leak, leak.played.start_s - played.start_s
