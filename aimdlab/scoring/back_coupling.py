@@ -14,7 +14,7 @@ import numpy as np
 from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray, Trace, clipped_samples
 from aimdlab.scoring.injection import ExpectedInjection
 from aimdlab.scoring.played import Played
-from aimdlab.scoring.runs import Indices
+from aimdlab.scoring.runs import Indices, inside
 
 _EDGE = 1.5
 """Samples on each side of an edge of a device pulse that may lie on it, by the times known of it."""
@@ -152,8 +152,5 @@ class BackCoupling:
 
 def _covered(n: int, first: FloatArray, last: FloatArray) -> BoolArray:
     """Shape (n,): true from each ``first`` to each ``last``, both sample positions and included."""
-    change = np.zeros(n + 1, dtype=np.int32)
-    np.add.at(change, np.clip(np.ceil(first), 0, n).astype(np.intp), 1)
-    np.add.at(change, np.clip(np.floor(last) + 1, 0, n).astype(np.intp), -1)
-    covered: BoolArray = np.cumsum(change[:-1]) > 0
-    return covered
+    begin = np.clip(np.ceil(first), 0, n).astype(np.intp)
+    return inside(begin, np.maximum(np.clip(np.floor(last) + 1, 0, n).astype(np.intp), begin), n)

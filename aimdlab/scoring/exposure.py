@@ -9,7 +9,7 @@ from aimdlab.capture import Capture
 from aimdlab.scoring.behind_network import back_pulse, coupling_reference, device_pulse, injection_end_s, tell_apart
 from aimdlab.scoring.codes import Trace
 from aimdlab.scoring.criteria import judge
-from aimdlab.scoring.features import exposure_features, interval_doubt, pulse_features
+from aimdlab.scoring.features import EXPOSURE_FEATURES, exposure_features, interval_doubt, pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
@@ -44,7 +44,7 @@ def score_gradient_injected(
             baseline: "baseline" of the device monitor, and of the injection monitor if it was recorded.
         parameters: of the step: ``tbpw_s``, ``t_dwell_s``, ``cycles``, ``t_off_s``; not read in a baseline.
         scoring: see :class:`~aimdlab.scoring.parameters.GradientInjectedScoring`.
-        criteria: the limits.
+        criteria: the limits; those on what an exposure leaves are not asked of a baseline.
 
     Returns:
         INVALID if level, presence or the device monitor are not proven or the pulses cannot be resolved, else what
@@ -62,6 +62,8 @@ def score_gradient_injected(
     known = GradientInjectedScoring.from_flat(scoring)
     if known.kind in (KIND_BASELINE, KIND_CHECK):
         features, problem = _baseline(captures, known)
+        # Nothing is injected that could leave anything.
+        criteria = [criterion for criterion in criteria if criterion.feature not in EXPOSURE_FEATURES]
     else:
         features, problem = _sequence(captures, parameters, known)
 

@@ -32,6 +32,8 @@ _SETTLED = 1e-5
 """Of the amplitude: what the last step of the fit may change."""
 _TAIL = 8.0
 """Time constants after a burst that belong to it."""
+_FORGOTTEN = 25.0
+"""Time constants after a pulse from which on its leak is nothing."""
 _OUTLIER = 5.0
 _SIGMA_PER_MEDIAN = 1.4826
 _FEWEST = 16
@@ -165,22 +167,41 @@ class LeakFit:
 
     def values(self, leak: Leak) -> tuple[FloatArray, FloatArray]:
         """The leak without the offset, V, and the signal (1, 0, -1) at every sample of the capture, shape (n,)."""
-        device, dt = self._device, self._dt
-        first_s = device.capture.t0_s - (dt / 2 if leak.averaged else 0.0)
-        places = leak.played.on_grid(first_s, dt, device.n + leak.averaged)
-        found = leak.parameters
-        answer = np.zeros(device.n)
+        device, dt, found = self._device, self._dt, leak.parameters
+        near = _near_pulses(device, leak.played, _FORGOTTEN * leak.path.longest_s)
+        at: NDArray[np.intp] | slice = near
+        if 2 * near.size > device.n:  # everywhere, then: faster in order
+            at = slice(None)
+            first_s = device.capture.t0_s - (dt / 2 if leak.averaged else 0.0)
+            places = leak.played.on_grid(first_s, dt, device.n + leak.averaged)
+        else:
+            times_s = device.capture.t0_s + near.astype(np.float64) * dt
+            if leak.averaged:
+                times_s = np.column_stack((times_s - dt / 2, times_s + dt / 2)).ravel()
+            places = leak.played.at(times_s)
+
+        def gained(values: FloatArray) -> FloatArray:
+            """Over each sample interval."""
+            gains = np.diff(values)
+            return gains if isinstance(at, slice) else gains[::2]
+
+        level = leak.played.level(places, 1.0, 1.0)
+        if leak.averaged:
+            level = level[:-1] if isinstance(at, slice) else level[::2]
+        part = np.zeros(level.size)
         for share, lag_s in leak.path.lags:
-            at = leak.played.lagged(places, leak.played.decay(places, lag_s), lag_s, found.a, found.b)
-            answer += share * (at if not leak.averaged else -lag_s / dt * np.diff(at))
+            lagged = leak.played.lagged(places, leak.played.decay(places, lag_s), lag_s, found.a, found.b)
+            part += share * (lagged if not leak.averaged else -lag_s / dt * gained(lagged))
         if leak.averaged:
             # The mean of a lag's answer: its equation, integrated over the interval.
             area = leak.played.integral(places, found.a, found.b)
-            answer += leak.path.total / dt * (1.0 + leak.played.rate) * np.diff(area)
+            part += leak.path.total / dt * (1.0 + leak.played.rate) * gained(area)
+        answer, signal = np.zeros(device.n), np.zeros(device.n)
+        answer[at], signal[at] = part, level
         if self._injection is not None:
             volts = self._injection.codes * self._injection.scale + self._injection.offset
             answer += found.direct * leak.path.direct * volts
-        return answer, leak.played.level(places, 1.0, 1.0)[: device.n]
+        return answer, signal
 
     def _fitted(self, begin: _Parameters, averaged: bool, keep: BoolArray) -> tuple[Leak, float]:
         """From ``begin`` to the best fit, and how bad it is, edges as well as plateaus and pulses but little."""
@@ -282,10 +303,24 @@ def _samples_to_fit(device: Trace, played: Played, path: LeakPath) -> NDArray[np
         chosen = (np.arange(wanted) + np.arange(wanted) * _GOLDEN % 1.0) * (begins_s.size - _TOGETHER) / wanted
         index = np.unique(chosen.astype(np.intp)[:, None] + np.arange(_TOGETHER))
         begins_s, ends_s = begins_s[index], ends_s[index]
-    first = np.clip(np.ceil((begins_s - capture.t0_s) / dt), 0, device.n).astype(np.intp)
-    last = np.clip(np.floor((ends_s - capture.t0_s) / dt) + 1, 0, device.n).astype(np.intp)
-    # Where tails reach into the next pulse a sample counts once.
-    first = np.maximum(first, np.concatenate(([0], np.maximum.accumulate(last)[:-1]))) if first.size else first
+    return _samples_within(device, begins_s, ends_s)
+
+
+def _near_pulses(device: Trace, played: Played, tail_s: float) -> NDArray[np.intp]:
+    """All samples on pulses and within ``tail_s`` after them."""
+    capture = device.capture
+    begins_s, ends_s = played.pulses_s(min(played.stop_s, capture.t0_s + capture.span_s))
+    return _samples_within(device, begins_s - 2.0 * capture.dt_s, ends_s + tail_s)
+
+
+def _samples_within(device: Trace, begins_s: FloatArray, ends_s: FloatArray) -> NDArray[np.intp]:
+    """Samples in stretches in the order of time that may overlap; each counts once."""
+    capture, n = device.capture, device.n
+    if not begins_s.size:
+        return np.empty(0, dtype=np.intp)
+    first = np.clip(np.ceil((begins_s - capture.t0_s) / capture.dt_s), 0, n).astype(np.intp)
+    last = np.clip(np.floor((ends_s - capture.t0_s) / capture.dt_s) + 1, 0, n).astype(np.intp)
+    first = np.maximum(first, np.concatenate(([0], np.maximum.accumulate(last)[:-1])))
     lengths = np.maximum(last - first, 0)
     return np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
 

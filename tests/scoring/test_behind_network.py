@@ -306,6 +306,15 @@ def test_a_clamp_shows_as_offset_and_distortion() -> None:
         assert {outcome.verdict for outcome in score.outcomes} == {verdict}
 
 
+def test_what_an_exposure_leaves_is_not_asked_of_a_baseline() -> None:
+    bench = NetworkBench(injection_range_v=0.9)
+    limits = (*CRITERIA, limit("rectified_offset", -0.1, 0.1, "V"), limit("recovery_delay", None, 1.0, "s"))
+    known = network_scoring(bench, kind="baseline", expected_ivamp_v=0.0)
+    score = score_gradient_injected(exposure_captures(bench, kind="baseline"), {}, known, limits)
+    assert score.verdict is Verdict.PASS, score.reason
+    assert len(score.outcomes) == len(CRITERIA)
+
+
 def test_recovery_is_measured_from_the_last_pulse_under_exposure() -> None:
     bench = NetworkBench(first_s=0.55)
     end_s = max(bench.exposure_s, bench.injection_end_s - bench.signal.t_off_s)
