@@ -81,5 +81,7 @@ def faults_per_round(setting: str, environment: dict[str, str]) -> int:
 def test_memory_of_arrays_is_kept_for_the_next() -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     given_back = faults_per_round("", plain)
+    if given_back < 1000:  # huge pages, or a system that counts none
+        pytest.skip(f"this system shows only {given_back} page faults when memory was given back")
     assert faults_per_round("from aimdlab import _platform; _platform.keep_freed_memory()", plain) < given_back / 10
     assert faults_per_round("", _platform.environment_keeping_memory()) < given_back / 10
