@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from aimdlab.capture import Capture, Reading
 from aimdlab.procedures.injection.procedure import InjectionProcedure
 from aimdlab.procedures.protocol import Instruction, Subject, TestPlan
 from aimdlab.scoring.features import EXPOSURE_FEATURES, PULSE_FEATURES
-from aimdlab.scoring.parameters import KIND_SEQUENCE, Scalar
-from aimdlab.scoring.results import Criterion, Score
 
 _CONNECTIONS = {
     "terminal_to_terminal": "terminal to terminal: the injection network between one terminal and another (bipolar)",
@@ -29,20 +26,6 @@ class ExtrinsicPotential(InjectionProcedure):
     def plan(cls, subject: Subject) -> TestPlan:
         """As 20.2, the device connected before the first step as the test file says."""
         return connected(super().plan(subject), subject)
-
-    @classmethod
-    def features(
-        cls,
-        captures: Sequence[Capture],
-        parameters: Mapping[str, Scalar],
-        scoring: Mapping[str, Scalar],
-        criteria: Sequence[Criterion],
-        readings: Sequence[Reading] = (),
-    ) -> Score:
-        """As 20.2; without signal there is nothing that an exposure leaves."""
-        if scoring.get("kind") != KIND_SEQUENCE:
-            criteria = [limit for limit in criteria if limit.feature in PULSE_FEATURES]
-        return super().features(captures, parameters, scoring, criteria, readings)
 
 
 def connected(plan: TestPlan, subject: Subject) -> TestPlan:

@@ -13,18 +13,20 @@ from dataclasses import replace
 from typing import ClassVar
 
 from aimdlab.bench.bench import Bench
-from aimdlab.bench.roles import Role, TriggeredGenerator, TriggeringOscilloscope, TriggerSource
+from aimdlab.bench.roles import Role, ScopeSetup, TriggeredGenerator, TriggeringOscilloscope, TriggerSource
 from aimdlab.capture import Capture, Reading
 from aimdlab.procedures.extrinsic_potential import connected
 from aimdlab.procedures.extrinsic_potential_plan import BeatSetups, beat_setups, plan_synchronised, read_own
 from aimdlab.procedures.injection.procedure import InjectionProcedure
 from aimdlab.procedures.protocol import Exposure, Step, Subject, TestPlan, Verification
 from aimdlab.scoring.behind_network import back_pulse
+from aimdlab.scoring.codes import clipped_samples
 from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR, VERIFY
 from aimdlab.scoring.features import PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_SEQUENCE, GradientInjectedScoring, Scalar
+from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.synchronised import (
     SHARE,
@@ -41,6 +43,7 @@ _GENERATOR_RATE_HZ = 500e3
 _LONGEST_PAUSES = 2.0
 """So many of the longest intervals that are allowed a pulse is waited for."""
 _LOOKS_PER_INTERVAL = 20
+_TRIES = 5
 
 
 class SynchronisedPotential(InjectionProcedure):
@@ -87,13 +90,11 @@ class SynchronisedPotential(InjectionProcedure):
             (setups.verify, (INJECTION_MONITOR,), VERIFY),
             (setups.share, (INJECTION_MONITOR, DEVICE_MONITOR), SHARE),
         ):
-            complete = self._acquire(setup, lambda: self._generator.trigger(self._channel))
-            # A generator that still plays ignores triggers.
-            self._bench.clock.sleep(burst.period_s)
-            if not complete:
-                return Verification(tuple(captures), False, "the oscilloscope saw no edge at test point D")
-            captures += [self._fetch(name, kind) for name in names]
-        level, injection, device = captures
+            taken = self._burst(setup, names, kind, burst.period_s)
+            if not taken:
+                return Verification(tuple(captures), False, "the oscilloscope did not see that the burst began")
+            captures += taken
+        level, injection, device = zeroed_at_rest(captures[0]), zeroed_at_rest(captures[1]), captures[2]
         known = GradientInjectedScoring.from_flat(step.scoring)
         expected = ExpectedInjection(known.expected_ivamp_v, burst)
         tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
@@ -153,6 +154,20 @@ class SynchronisedPotential(InjectionProcedure):
             float(parameters["offset_s"] or 0.0),
             self._own.beat_rate_hz,
         )
+
+    def _burst(self, setup: ScopeSetup, names: tuple[str, ...], kind: str, period_s: float) -> list[Capture]:
+        """One burst at any moment, again while a device pulse that falls into it clips; empty if none was seen."""
+        captures: list[Capture] = []
+        for _ in range(_TRIES):
+            complete = self._acquire(setup, lambda: self._generator.trigger(self._channel))
+            # A generator that still plays ignores triggers.
+            self._bench.clock.sleep(period_s)
+            if not complete:
+                return []
+            captures = [self._fetch(name, kind) for name in names]
+            if not any(clipped_samples(capture).any() for capture in captures):
+                break
+        return captures
 
     def _watch(self, setups: BeatSetups) -> list[Capture]:
         """What is there when no pulse comes: one more interval on both monitors, and a burst that proves the cable."""

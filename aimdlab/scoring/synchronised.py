@@ -15,6 +15,7 @@ from aimdlab.scoring.features import PULSE_FEATURES, interval_doubt, pulse_featu
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import GradientInjectedScoring, Scalar
+from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, Feature, Score, Verdict, find_feature
 from aimdlab.scoring.synchronised_beat import Beat, BurstAtBeat, measure_beat
 from aimdlab.scoring.synchronised_leak import LeakShown, measure_leak
@@ -161,6 +162,7 @@ def _verified(
     """Features of the level, the leak, and why the one or the other is not proven, or ""."""
     wanted = ((INJECTION_MONITOR, VERIFY), (INJECTION_MONITOR, SHARE), (DEVICE_MONITOR, SHARE))
     found = [_all(captures, name, kind) for name, kind in wanted]
+    found[:2] = [[zeroed_at_rest(capture) for capture in some] for some in found[:2]]
     for (name, kind), some in zip(wanted, found, strict=True):
         if len(some) != 1:
             return (), None, f"{name}: {len(some)} captures of kind {kind!r} in this attempt instead of one"
@@ -177,7 +179,9 @@ def _pairs(captures: Sequence[Capture]) -> tuple[list[tuple[Capture, Capture]], 
     """Injection and device monitor of every exposed beat, and a word if one of a pair is lost."""
     injection, device = (_all(captures, name, EXPOSURE) for name in (INJECTION_MONITOR, DEVICE_MONITOR))
     lost = "" if len(injection) == len(device) else "a capture of one monitor is missing"
-    return list(zip(injection, device, strict=False)) if not lost else [], lost
+    if lost:
+        return [], lost
+    return [(zeroed_at_rest(x), y) for x, y in zip(injection, device, strict=True)], ""
 
 
 def _watched(
@@ -187,7 +191,7 @@ def _watched(
     injection, device = (_all(captures, name, WATCH) for name in (INJECTION_MONITOR, DEVICE_MONITOR))
     if len(injection) != 1 or len(device) != 1:
         return None, False
-    leak = measure_leak(device[0], injection[0], known, burst.alone)
+    leak = measure_leak(device[0], zeroed_at_rest(injection[0]), known, burst.alone)
     if leak.problem or not leak.is_measured or leak.pulses:
         return None, True
     silent_s = device[0].span_s

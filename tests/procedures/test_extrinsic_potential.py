@@ -101,6 +101,37 @@ def test_what_must_not_pass(
     assert reason in step["attempts"][-1]["reason"]
 
 
+def on_annex_d(lab: Lab) -> None:
+    """On the network of Annex D, wired terminal to terminal."""
+    lab.change(lab.campaign, "simulated_gradient_injection", "annex_d_gradient_injection")
+    lab.bench = lab.folder / "configs/benches/annex_d_gradient_injection.yaml"
+
+
+def test_behind_annex_d_the_pulse_is_measured_through_the_burst_as_well(lab: Lab) -> None:
+    only(lab, SYNCHRONISED)
+    on_annex_d(lab)
+    lab.change(lab.test, 'b_g: ["20 mT"]', 'b_g: ["5 mT"]')
+    lab.change(lab.test, 'offsets: ["0.2 ms"]', 'offsets: ["0 ms"]')
+    status, result = lab.run()
+    (step,) = sequences(result)
+    assert (status, step["verdict"]) == (0, "PASS"), step
+    features = {name: shown["value"] for name, shown in step["attempts"][-1]["features"].items()}
+    # The monitor shows the edge late: it triggers at a quarter of the height, 28 us after it.
+    assert features["burst_offset_min"] == pytest.approx(28e-6, abs=15e-6)
+    assert features["pulse_width_max"] == pytest.approx(5e-4, abs=1e-5)
+    assert 3.2 < features["pulse_amplitude_min"] < features["pulse_amplitude_max"] < 3.6
+
+
+@pytest.mark.parametrize("test", [UNIPOLAR, SYNCHRONISED])
+def test_the_wrong_connection_is_refused(lab: Lab, test: str) -> None:
+    only(lab, test)
+    on_annex_d(lab)
+    if test == SYNCHRONISED:
+        lab.change(lab.bench, "connection: terminal_to_terminal", "connection: terminal_to_case")
+    with pytest.raises(ConfigurationError, match=r"signal\.connection: this test needs connection"):
+        planned(lab)
+
+
 def test_both_connections_are_asked_for_and_the_rectified_offset_is_judged(lab: Lab) -> None:
     only(lab, BIPOLAR, UNIPOLAR)
     for name in (BIPOLAR, UNIPOLAR):
