@@ -157,7 +157,10 @@ def separate_pulses(
         settled = np.array_equal(before, excluded)
         if settled or 2 * np.count_nonzero(excluded) > y.n:
             break
-    peak = float(np.max(np.abs(rest), where=~excluded, initial=0.0))
+    judged = ~excluded
+    if tail:  # at the capture's ends: what is left of a pulse before it, and a pulse that only begins
+        judged[:tail] = judged[y.n - rise :] = False
+    peak = float(np.max(np.abs(rest), where=judged, initial=0.0))
     problem = _resolution_problem(y, left.noise, peak, excluded, amplitude)
     if not problem and not settled:
         problem = f"{_WHERE}: injected signal and pulses cannot be separated; the fit does not settle"
