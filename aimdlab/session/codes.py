@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
-from aimdlab.session import canonical
+from aimdlab.session import canonical, hdf5
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def pack(codes: NDArray[Any]) -> PackedCodes:
     if stored.size == 0:
         return PackedCodes(description, stored.dtype, 0, b"", 0)
     # Through HDF5 itself, whose filters are the only ones that are known to fit each other.
-    with h5py.File("chunk", "w", driver="core", backing_store=False, rdcc_nbytes=0) as file:
+    with hdf5.in_memory(rdcc_nbytes=0) as file:
         dataset = file.create_dataset("codes", data=stored, chunks=stored.shape, **_storage())
         mask, chunk = dataset.id.read_direct_chunk((0,))
     return PackedCodes(description, stored.dtype, stored.size, chunk, mask)

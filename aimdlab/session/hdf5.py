@@ -7,6 +7,7 @@ reason: the decompressor does not survive every wrong byte.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,25 @@ _SLAB_BYTES = 8 << 20
 # Per open dataset. HDF5 2.0 takes 8 MB unasked: half a gigabyte for a campaign, and no code is read twice.
 _CHUNK_CACHE_BYTES = 256 << 10
 _COLUMN_BLOCK = 1 << 17
+_numbers = itertools.count(1)
 
 
 DAMAGE = (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 """What h5py raises for a file with changed bytes: HDF5's own errors, and those of meeting another kind of object."""
 
 
+def in_memory(**options: Any) -> h5py.File:
+    """A new HDF5 file in memory, which goes when it is closed.
+
+    Each has a name of its own: HDF5 takes two of one name for the same file, and refuses the second while another
+    thread still has the first.
+    """
+    return h5py.File(f"memory-{next(_numbers)}", "w", driver="core", backing_store=False, **options)
+
+
 def build_image(build: Callable[[h5py.Group], None]) -> bytes:
     """The bytes of a whole HDF5 file made in memory, for small files that are written in one go."""
-    with h5py.File("image", "w", driver="core", backing_store=False, libver=_LIBVER) as file:
+    with in_memory(libver=_LIBVER) as file:
         build(file)
         file.flush()
         image: bytes = file.id.get_file_image()

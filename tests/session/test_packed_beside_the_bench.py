@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 
 from aimdlab.errors import RecordError
+from aimdlab.session.codes import pack
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.hdf5 import build_image
 from aimdlab.session.model import Attempt
 from aimdlab.session.reader import open_session
 
@@ -59,6 +62,20 @@ def test_what_was_prepared_for_an_attempt_that_never_came_does_no_harm(
     with open_session(tmp_path / "session") as session:
         session.verify()
         assert [found.step for found in session.attempts()] == [0, 1]
+
+
+def test_one_thread_packs_while_others_do() -> None:
+    arrays = [np.arange(20_000, dtype=np.int16) + shift for shift in range(60)]
+    expected = [pack(codes) for codes in arrays]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(pack, arrays)) == expected
+
+
+def test_an_image_is_built_while_another_is() -> None:
+    inner: list[bytes] = []
+    outer = build_image(lambda _: inner.append(build_image(lambda _: None)))
+    assert inner[0]
+    assert outer
 
 
 def test_noise_that_cannot_be_compressed_comes_back(
