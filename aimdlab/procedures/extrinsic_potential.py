@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar
 
 from aimdlab.procedures.injection.procedure import InjectionProcedure
 from aimdlab.procedures.protocol import Instruction, Subject, TestPlan
-from aimdlab.scoring.features import EXPOSURE_FEATURES, PULSE_FEATURES
 
 _CONNECTIONS = {
     "terminal_to_terminal": "terminal to terminal: the injection network between one terminal and another (bipolar)",
@@ -20,7 +17,6 @@ class ExtrinsicPotential(InjectionProcedure):
     """What becomes of the output pulses while IVAMP is injected, at whatever moments its bursts fall?"""
 
     CLAUSE = "16"
-    FEATURES: ClassVar[Mapping[str, str]] = {**PULSE_FEATURES, **EXPOSURE_FEATURES}
 
     @classmethod
     def plan(cls, subject: Subject) -> TestPlan:

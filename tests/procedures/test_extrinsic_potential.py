@@ -30,7 +30,7 @@ def only(lab: Lab, *tests: str) -> Path:
     lab.campaign = campaign
     lab.test = lab.folder / "sequences/gradient" / tests[0]
     if SYNCHRONISED in tests:
-        lab.change(lab.test, '["5 mT", "20 mT"]', '["20 mT"]')
+        lab.change(lab.test, '["5 mT", "10 mT"]', '["20 mT"]')
         lab.change(lab.test, 't_dwell: ["0 ms", "0.5 ms"]', 't_dwell: ["0 ms"]')
         lab.change(lab.test, 'offsets: ["0 ms", "0.2 ms", "0.5 ms"]', 'offsets: ["0.2 ms"]')
         lab.change(lab.test, "retries: 2", "retries: 0")

@@ -32,7 +32,7 @@ from aimdlab.scoring.exposure import (
     VERIFY,
     score_gradient_injected,
 )
-from aimdlab.scoring.features import PULSE_FEATURES
+from aimdlab.scoring.features import EXPOSURE_FEATURES, PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
@@ -56,7 +56,7 @@ class InjectionProcedure:
     """The procedure; see :class:`aimdlab.procedures.protocol.Procedure`. The clauses are its subclasses."""
 
     CLAUSE: ClassVar[str]
-    FEATURES: ClassVar[Mapping[str, str]] = PULSE_FEATURES
+    FEATURES: ClassVar[Mapping[str, str]] = {**PULSE_FEATURES, **EXPOSURE_FEATURES}
 
     @classmethod
     def plan(cls, subject: Subject) -> TestPlan:
