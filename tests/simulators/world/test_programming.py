@@ -112,6 +112,17 @@ def test_each_mode_paces_with_its_own_rate_and_a_switch_loses_no_beat() -> None:
     assert np.diff(times).max() < 1.01
 
 
+def test_a_beat_that_the_new_interval_makes_overdue_comes_at_the_switch() -> None:
+    lab = Lab(WORLDS / "annex_d_mr_mode.yaml")
+    lab.program(0.0, "mr")
+    lab.program(5.95, "normal")  # 0.95 s after a beat; the normal interval is 0.857 s
+    lab.time.advance_to(8.0)
+    after = lab.beats(4.5, 8.0)
+    assert after[0] == pytest.approx(5.0, abs=0.01)
+    assert after[1] == pytest.approx(5.95, abs=1.5e-4)
+    assert after[2] == pytest.approx(5.95 + 60 / 70, rel=0.01)
+
+
 def test_only_the_normal_mode_is_inhibited() -> None:
     lab = Lab(WORLDS / "annex_d_mr_mode.yaml")
     lab.inject(10.0, 20.0, 0.5)
