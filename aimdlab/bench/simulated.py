@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +25,8 @@ _START_LIMIT_S = 120.0
 _ANSWER_LIMIT_S = 60.0
 _END_LIMIT_S = 5.0
 _KILLED_LIMIT_S = 30.0
+# Windows delivers Ctrl-C only between two waits.
+_SLICE_S = 0.2
 _LINGER_S = 600.0
 
 
@@ -192,5 +195,7 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 
     reader = threading.Thread(target=read, name="simulated-bench-start", daemon=True)
     reader.start()
-    reader.join(_START_LIMIT_S)
+    deadline_s = time.monotonic() + _START_LIMIT_S
+    while reader.is_alive() and time.monotonic() < deadline_s:
+        reader.join(_SLICE_S)
     return lines[0] if lines else ""
