@@ -16,6 +16,7 @@ from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
 from aimdlab.scoring.codes import Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses, plateau_sums, quality_problem
 from aimdlab.scoring.lagged_leak import LeakFit, LeakPath
+from aimdlab.scoring.lagged_pulses import fit_lagged_pulses
 from aimdlab.scoring.paced_verify import BackPulse
 from aimdlab.scoring.parameters import GradientInjectedScoring
 from aimdlab.scoring.pulses import (
@@ -37,6 +38,11 @@ _SEEN_AT_ONCE = 0.35
 _EXPLAINED = 0.5
 """Part of what may remain outside pulses up to which a sample counts as leak alone in the fit."""
 _NO_REFERENCE = 1e-6
+_STRAY = 0.125
+"""Part of a pulse's height from which on something on the device monitor is taken for the device's, whatever it is."""
+_SIGMAS = 6.0
+_MOST_STRAY = 1_000_000
+"""Samples in runs beyond which nothing is fitted."""
 
 
 def leak_path(known: GradientInjectedScoring) -> LeakPath:
@@ -69,10 +75,9 @@ def tell_apart(
     fit = LeakFit(y, bridged, played, path, ivamp_v=expected.ivamp_v, apart_v=apart_v)
     removal = LaggedRemoval(y, fit, coupling_reference(known) / _level_v(bridged, expected))
     train = separate_pulses(y, pulse, removal, (0.0, injection_end_s(expected.signal, known.exposure_s)))
-    if train.problem:
-        return train, x
-    paced = BackCoupling(x, paced_stretches(train, known), known.back_coupling)
-    return train, paced.removed(played, expected)
+    # A device that cannot be judged must not make its exposure look unproven: it would be tried until it looks well.
+    stretches = _whatever_is_there(y, removal, pulse) if train.problem else paced_stretches(train, known)
+    return train, BackCoupling(x, stretches, known.back_coupling).removed(played, expected)
 
 
 def device_pulse(known: GradientInjectedScoring) -> DevicePulse:
@@ -99,6 +104,26 @@ def paced_stretches(train: PulseTrain, known: GradientInjectedScoring) -> PacedS
     widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, known.expected_pulse_width_s)
     heights_v = np.where(np.isfinite(train.amplitudes_v), train.amplitudes_v, known.expected_pulse_amplitude_v)
     return PacedStretches(train.times_s, train.times_s + widths_s, known.pulse_polarity * heights_v)
+
+
+def _whatever_is_there(y: Trace, removal: LaggedRemoval, pulse: DevicePulse) -> PacedStretches:
+    """Everything on the device monitor that is no leak, of any height and sign; none if there is too much of it."""
+    left = removal.without(np.zeros(y.n, dtype=np.bool_))
+    least = max(_STRAY * pulse.peak_v / y.scale, _SIGMAS * left.noise)
+    starts, ends, heights = [np.empty(0)], [np.empty(0)], [np.empty(0)]
+    for sign in (1.0, -1.0):
+        rest = sign * left.rest
+        runs = find_runs(rest, least, least / 2)
+        if runs.count and runs.count * int((runs.stop - runs.start).max()) <= _MOST_STRAY:
+            found = fit_lagged_pulses(rest, runs, pulse.lag_s / y.capture.dt_s, pulse.amplitude_v / y.scale, left.noise)
+            starts.append(found.starts)
+            ends.append(found.ends)
+            heights.append(sign * found.heights)
+    at, until, height = (np.concatenate(parts) for parts in (starts, ends, heights))
+    real = np.isfinite(height) & (until > at)
+    order = np.flatnonzero(real)[np.argsort(at[real], kind="stable")]
+    dt, t0_s = y.capture.dt_s, y.capture.t0_s
+    return PacedStretches(t0_s + at[order] * dt, t0_s + until[order] * dt, height[order] * y.scale)
 
 
 def _seen_at_once(y: Trace, known: GradientInjectedScoring, pulse: DevicePulse, path: LeakPath) -> PacedStretches:

@@ -214,6 +214,39 @@ def test_attacks_on_the_exposure_are_not_explained_by_pulses() -> None:
     assert scored(replace(meeting, disturb=gone_while_paced)).verdict is Verdict.INVALID
 
 
+@pytest.mark.parametrize("ivamp_v", [0.06, 3.0, 20.0])
+def test_a_device_that_cannot_be_judged_leaves_its_exposure_proven(ivamp_v: float) -> None:
+    # Otherwise the attempt would not stand, and a device that failed once would be exposed again until it passes.
+    bench = replace(LOW, ivamp_v=ivamp_v)
+    weak = replace(bench, pulse_v=0.4 * bench.pulse_v)
+
+    def one_weak_pulse(t: Reals, x: Reals, y: Reals) -> tuple[Reals, Reals]:
+        weaker = exposure_monitors(weak)
+        at = (t > 8.25) & (t < 8.35)
+        return np.where(at, weaker[0], x), np.where(at, weaker[1], y)
+
+    def and_stops(t: Reals, x: Reals, y: Reals) -> tuple[Reals, Reals]:
+        return np.where(t > 14.0, 0.0, one_weak_pulse(t, x, y)[0]), one_weak_pulse(t, x, y)[1]
+
+    score = scored(replace(bench, disturb=one_weak_pulse))
+    assert score.verdict is Verdict.INVALID
+    assert "neither injected signal nor pulses" in score.reason
+    assert score.stands
+    assert not scored(replace(bench, disturb=and_stops)).stands
+
+
+def exposure_monitors(bench: NetworkBench) -> tuple[Reals, Reals]:
+    """What the two monitors see, before it is digitised."""
+    seen: list[Reals] = []
+
+    def look(_t: Reals, x: Reals, y: Reals) -> tuple[Reals, Reals]:
+        seen.extend((x.copy(), y.copy()))
+        return x, y
+
+    exposure_captures(replace(bench, disturb=look))
+    return seen[0], seen[1]
+
+
 def test_a_clipped_sample_is_forgiven_on_the_edge_of_a_device_pulse_alone() -> None:
     edge_s = LOW.pulse_times(10.0)[5]
 
