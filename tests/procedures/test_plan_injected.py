@@ -168,7 +168,8 @@ def test_a_lead_of_2_m_is_beyond_this_bench(files: Files) -> None:
     files.change(DEVICE, '  length: "100 cm"', '  length: "200 cm"')
     with pytest.raises(ConfigurationError, match=r"takes up to .* V peak with a 1:1 probe"):
         files.plan()
-    files.change(BENCH, "factor: 2                   # volts at the device", "factor: 20 # volts at the device")
+    for monitored in ("point", "device"):
+        files.change(BENCH, f"factor: 2                   # volts at the {monitored}", f"factor: 20 # {monitored}")
     with pytest.raises(ConfigurationError, match=r"drive amplifier, output: 72\.6 V are demanded"):
         files.plan()
 
