@@ -61,10 +61,13 @@ def deciding_attempt(attempts: Iterable[Tried]) -> Tried | None:
     """The worst attempt that stands, or one that is INVALID if none stands, or None: the first of its kind.
 
     INVALID under a proven exposure is worse than INCONCLUSIVE and PASS: the device could not be judged under it, and no
-    later PASS covers that. An attempt's NOT_RUN proves nothing and counts for nothing.
+    later PASS covers that. Nor does an earlier PASS cover an INVALID that came last: a check that is done again after
+    more exposures and shows nothing is not done. An attempt's NOT_RUN proves nothing and counts for nothing.
     """
-    tried = list(attempts)
+    tried = [attempt for attempt in attempts if attempt.verdict not in (Verdict.NOT_RUN, Verdict.OMITTED)]
     for verdict, stands in _DECIDING:
+        if verdict is Verdict.PASS and tried and tried[-1].verdict is Verdict.INVALID:
+            return tried[-1]
         for attempt in tried:
             if (attempt.verdict, attempt.stands) == (verdict, stands):
                 return attempt

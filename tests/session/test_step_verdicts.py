@@ -33,6 +33,9 @@ NOT_RUN = Tried(Verdict.NOT_RUN, True)
         ([PROVEN_INVALID, PASS], Verdict.INVALID),
         ([INCONCLUSIVE, PROVEN_INVALID], Verdict.INVALID),
         ([PROVEN_INVALID, FAIL], Verdict.FAIL),
+        ([PASS, INVALID], Verdict.INVALID),
+        ([PASS, INVALID, PASS], Verdict.PASS),
+        ([INCONCLUSIVE, INVALID], Verdict.INCONCLUSIVE),
         ([NOT_RUN], Verdict.NOT_RUN),
     ],
 )
@@ -51,7 +54,8 @@ def test_nothing_that_was_not_measured_is_a_pass(attempts: list[Tried], omitted:
     attempts = [Tried(tried.verdict, tried.stands or tried.verdict is not Verdict.INVALID) for tried in attempts]
     verdict = step_verdict(attempts, omitted=omitted)
     covering = {FAIL, INCONCLUSIVE, PROVEN_INVALID}
-    assert (verdict is Verdict.PASS) == (PASS in attempts and not covering & set(attempts))
+    last = [tried for tried in attempts if tried.verdict in (Verdict.PASS, Verdict.INVALID)][-1:]
+    assert (verdict is Verdict.PASS) == (last == [PASS] and not covering & set(attempts))
     assert (verdict is Verdict.FAIL) == (FAIL in attempts)
 
 
