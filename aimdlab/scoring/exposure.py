@@ -101,8 +101,10 @@ def _sequence(
         problems.append(device)
     elif train is not None:
         problem = _device_problem(train, device, known)
-        features += _device_features(train, known)
-        features += exposure_features(train, injection_end_s(expected.signal, known.exposure_s))
+        # The last burst may end after the exposure that was asked for; what the device does under it counts as well.
+        end_s = injection_end_s(expected.signal, known.exposure_s)
+        features += _device_features(train, max(known.exposure_s, min(end_s, train.end_s)))
+        features += exposure_features(train, end_s)
         problems += [problem, "" if problem else _cable_problem(train, known)]
     return tuple(features), next((problem for problem in problems if problem), "")
 
@@ -115,7 +117,7 @@ def _baseline(captures: Sequence[Capture], known: GradientInjectedScoring) -> tu
     exposed = Feature(EXPOSURE_PROVEN, 1.0 if known.kind == KIND_CHECK else 0.0, "1", 0.0)
     train = find_pulses(device, None, device_pulse(known), 0.0)
     problem = _device_problem(train, device, known)
-    features = (*_device_features(train, known), exposed)
+    features = (*_device_features(train, known.exposure_s), exposed)
     if not problem and any(capture.channel == INJECTION_MONITOR for capture in captures):
         problem = _silence_problem(_only(captures, INJECTION_MONITOR, BASELINE), train, known)
     if not problem and train.count == 0:
@@ -165,10 +167,10 @@ def _device_problem(train: PulseTrain, device: Capture, known: GradientInjectedS
     return problem
 
 
-def _device_features(train: PulseTrain, known: GradientInjectedScoring) -> list[Feature]:
+def _device_features(train: PulseTrain, end_s: float) -> list[Feature]:
     coupling, u = (train.coupling, train.u_coupling) if math.isfinite(train.u_coupling) else (math.nan, math.nan)
     return [
-        *pulse_features(train, 0.0, known.exposure_s),
+        *pulse_features(train, 0.0, end_s),
         Feature("device_coupling", coupling, "1", u),
         Feature("device_residual_noise", train.residual_noise_v, "V", 0.0),
         Feature("device_residual_peak", train.residual_peak_v, "V", 0.0),

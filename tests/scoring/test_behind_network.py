@@ -164,6 +164,23 @@ def test_controls(ivamp_v: float) -> None:
         assert score.verdict is verdict, (control, score.reason)
 
 
+def test_a_pulse_under_the_last_burst_counts_though_the_exposure_has_lasted_long_enough() -> None:
+    signal = InjectedSignal(2e-3, 2e-2, 20, 2.0)  # every 2.88 s, 0.88 s of it a burst
+    bench = NetworkBench(signal=signal, exposure_s=14.7, first_s=0.05)  # the last one ends at 15.28 s
+    weak = exposure_monitors(replace(bench, pulse_v=2.4))
+
+    def weak_after(at_s: float) -> NetworkBench:
+        def disturb(t: Reals, x: Reals, y: Reals) -> tuple[Reals, Reals]:
+            return np.where(t > at_s, weak[0], x), np.where(t > at_s, weak[1], y)
+
+        return replace(bench, disturb=disturb)
+
+    failed = scored(weak_after(14.8))  # the pulse at 15.05 s
+    assert failed.verdict is Verdict.FAIL
+    assert "pulse_amplitude_min" in failed.reason
+    assert scored(weak_after(15.8)).verdict is Verdict.PASS  # nothing is injected any more
+
+
 # --- what may not hide behind the device's own pulses --------------------------------------------------------------
 
 
