@@ -46,6 +46,7 @@ class GeneratorLimits:
         max_segments: most segments of one sequence.
         min_segment_points: shortest segment of a sequence.
         max_segment_repeats: most repeats of a segment.
+        min_peak_v: smallest zero-to-peak voltage into a high-impedance load.
     """
 
     max_sample_rate_hz: float
@@ -57,6 +58,7 @@ class GeneratorLimits:
     max_segments: int
     min_segment_points: int
     max_segment_repeats: int
+    min_peak_v: float = 0.0
 
 
 @runtime_checkable

@@ -131,6 +131,8 @@ def test_outside_tier_1_a_sequence_may_be_left_out_with_its_rationale(files: Fil
         (BENCH, 'rated_input: "40 V"', 'rated_input: "25 V"', "injection network, input C: 30 V are demanded"),
         (BENCH, 'max_output: "40 V"', 'max_output: "25 V"', "drive amplifier, output: 30 V are demanded"),
         (BENCH, "gain: 4,", "gain: 2,", "drive amplifier, input: 15 V are demanded"),
+        (BENCH, "gain: 4,", "gain: 2.9,", "signal generator: 10.34 V are demanded, it is rated for 10 V"),
+        (BENCH, "gain: 4,", "gain: 100,", "0.075 V through an amplifier of gain 100 need 0.00075 V of the generator"),
         (BENCH, "  kind: annex_d", "  kind: annex_d\n  cx: 10 nF", "bypass it"),
         (BENCH, "kind: bench", "kind: clinical_scanner", "a clinical scanner is refused"),
         (

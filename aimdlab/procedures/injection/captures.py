@@ -8,7 +8,16 @@ from typing import Literal
 from pydantic import Field
 
 from aimdlab.bench.register import play
-from aimdlab.bench.roles import AmplifierRating, DriveAmplifier, Oscilloscope, Role, ScopeChannel, ScopeSetup
+from aimdlab.bench.roles import (
+    AmplifierRating,
+    DriveAmplifier,
+    GeneratorLimits,
+    Oscilloscope,
+    Role,
+    ScopeChannel,
+    ScopeSetup,
+    SignalGenerator,
+)
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.bench import MonitorEntry
 from aimdlab.config.device import DeviceFile
@@ -62,6 +71,7 @@ class Parts:
         external_trigger_v: level at the oscilloscope's external trigger input, if the generator's Sync output is there.
     """
 
+    generator: GeneratorLimits
     amplifier: AmplifierRating
     path: InjectionPath
     injection: MonitorEntry
@@ -73,7 +83,7 @@ class Parts:
 def find_parts(subject: Subject) -> Parts:
     """The amplifier's rating, the network and the two monitors; ConfigurationError if the bench file lacks one."""
     bench = subject.bench
-    play(bench, subject.equipment, Role.SIGNAL_GENERATOR)
+    generator = play(bench, subject.equipment, Role.SIGNAL_GENERATOR).unconnected(SignalGenerator)
     if bench.file.injection_network is None:
         raise problem(bench.source, (), "injection_network is missing, which this test needs.")
     amplifier = play(bench, subject.equipment, Role.DRIVE_AMPLIFIER).unconnected(DriveAmplifier)
@@ -101,7 +111,7 @@ def find_parts(subject: Subject) -> Parts:
             "trigger the oscilloscope. Wire the generator's Sync output to its external trigger input and say so: "
             '{from: sync, level: "1 V"}.',
         )
-    return Parts(amplifier.rating(), path, injection, device, oscilloscope, external_trigger_v)
+    return Parts(generator.limits(), amplifier.rating(), path, injection, device, oscilloscope, external_trigger_v)
 
 
 @dataclass(frozen=True)

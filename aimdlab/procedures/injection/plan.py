@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from aimdlab.bench.ceilings import Demand
-from aimdlab.bench.roles import ScopeSetup
+from aimdlab.bench.roles import Role, ScopeSetup
 from aimdlab.config.device import Therapy
 from aimdlab.config.loading import problem, validate_part
 from aimdlab.errors import InstrumentError
@@ -91,6 +91,8 @@ class _Planner:
         subject, parts = self._subject, self._parts
         signal = InjectedSignal(sequence.tbpw_s, sequence.t_dwell_s, sequence.cycles, sequence.t_off_s)
         level_v = self._levels.ivamp_v(sequence.b_g_t, sequence.tbpw_s)
+        if not omitted:
+            _check_smallest(subject, parts, level_v)
         exposed_s = signal.repeats_for(self._exposure_s) * signal.period_s
         acquisitions = acquisitions_of(
             parts, self._settings, self._device, _shown(self._device.therapy), level_v, exposed_s, signal
@@ -236,6 +238,9 @@ def _check_connection(subject: Subject, ranges: SignalRanges) -> None:
 
 def _demands(parts: Parts, signal: InjectedSignal, level_v: float, pulse_v: float) -> Iterator[Demand]:
     path, amplifier = parts.path, parts.amplifier
+    yield Demand(
+        "signal generator", "what its model can play", level_v / amplifier.gain, parts.generator.max_peak_v, "V"
+    )
     yield Demand("drive amplifier, input", "its driver's options", level_v / amplifier.gain, amplifier.max_input_v, "V")
     yield Demand("drive amplifier, output", "its driver's options", level_v, amplifier.max_output, amplifier.unit)
     yield Demand("injection network, input C", "injection_network.rated_input", level_v, path.rated_input_v, "V")
@@ -248,6 +253,19 @@ def _demands(parts: Parts, signal: InjectedSignal, level_v: float, pulse_v: floa
     ):
         key = f"monitors.{name}.rated_input"
         yield Demand(f"oscilloscope input of {name}", key, peak_v / monitor.factor, monitor.rated_input, "V")
+
+
+def _check_smallest(subject: Subject, parts: Parts, level_v: float) -> None:
+    """Refuse a level that the generator cannot play so low, before the amplifier."""
+    gain, least_v = parts.amplifier.gain, parts.generator.min_peak_v
+    if level_v / gain < least_v * (1 - 1e-9):
+        bench = subject.bench
+        raise problem(
+            bench.source,
+            ("roles", Role.SIGNAL_GENERATOR.value),
+            f"{level_v:.4g} V through an amplifier of gain {gain:g} need {level_v / gain:.3g} V of the generator: "
+            f"it plays {least_v:g} V at least. Use an amplifier of less gain.",
+        )
 
 
 def _recorded_s(acquisitions: Acquisitions) -> float:

@@ -109,6 +109,7 @@ class Keysight33500B(ScpiDriver):
             max_segments=8,
             min_segment_points=32,
             max_segment_repeats=100_000,
+            min_peak_v=_SMALLEST_PEAK_V,
         )
 
     def initialise(self) -> None:
@@ -270,8 +271,8 @@ class Keysight33500B(ScpiDriver):
             raise self._cannot(
                 f"it plays at most {limits.max_sample_rate_hz:g} samples per second, not {waveform.sample_rate_hz:g}"
             )
-        if not (math.isfinite(peak_v) and _SMALLEST_PEAK_V <= peak_v <= limits.max_peak_v):
-            raise self._cannot(f"its peak can be {_SMALLEST_PEAK_V:g} V to {limits.max_peak_v:g} V, not {peak_v:g} V")
+        if not (math.isfinite(peak_v) and limits.min_peak_v <= peak_v <= limits.max_peak_v):
+            raise self._cannot(f"its peak can be {limits.min_peak_v:g} V to {limits.max_peak_v:g} V, not {peak_v:g} V")
         if round(first_sample(waveform) * DAC_FULL_SCALE) != 0:
             raise self._cannot("the waveform does not begin with zero, at which the output has to rest between bursts")
 
