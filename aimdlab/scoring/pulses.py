@@ -27,6 +27,8 @@ IN_STEP_FRACTION = 0.5
 """If found pulses cover this part of the injected pulses of one sign, they may be leakage and are not believed."""
 
 _GUARD = 2
+_SLOWEST_RISE = math.log((0.6 - REST_FRACTION) / (0.6 - DETECTION_FRACTION))
+"""Lags from the level of rest to that of a pulse's beginning, for an altered pulse of 0.6 of the expected amplitude."""
 _PASSES = 5
 _NOISE_SIGMAS = 6.0
 _LOOK = 8
@@ -147,7 +149,7 @@ def separate_pulses(
     """The device's pulses on ``y``, with what ``removal`` explains taken away; see :func:`find_pulses`."""
     amplitude = pulse.peak_v / y.scale
     tail = math.ceil(_LAGS * pulse.lag_s / y.capture.dt_s)
-    rise = max(_GUARD, math.ceil(math.log(2.0) * pulse.lag_s / y.capture.dt_s))  # up to where a pulse is found
+    rise = max(_GUARD, math.ceil(_SLOWEST_RISE * pulse.lag_s / y.capture.dt_s))
     excluded = np.zeros(y.n, dtype=np.bool_)
     for _ in range(_PASSES):
         left = removal.without(excluded)
