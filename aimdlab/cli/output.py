@@ -44,9 +44,12 @@ def print_json(data: Mapping[str, Any]) -> None:
 def covers(test: Mapping[str, Any]) -> str:
     """How much of its clause a test covers, in words; a partial test says so."""
     done, full, left_out = test["sequences"], test["sequences_of_the_clause"], test.get("sequences_omitted", 0)
-    some = f"{done} of the {full} sequences that the clause asks for with this device"
+    run = test.get("sequences_run", done)  # unknown before the run
+    some = f"{run} of the {full} sequences that the clause asks for with this device"
     if test.get("demonstration"):
         return f"{some}: [yellow]not a complete test[/], a demonstration; it shows nothing of compliance"
+    if run < done:
+        return f"{some}: [yellow]not a complete test[/], {done} were planned"
     if done == full:
         return f"all {full} sequences of the clause"
     if done + left_out == full:

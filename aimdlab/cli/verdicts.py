@@ -110,10 +110,12 @@ def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_StepRow
         attempts: dict[str, list[Attempt]] = {}
         for attempt in session.attempts():
             attempts.setdefault(attempt.step_id, []).append(attempt)
-        return [dict(test) for test in session.header.tests], [
+        steps = [
             (dict(step), outcome.result.verdicts[str(step["step_id"])], attempts.get(str(step["step_id"]), []))
             for step in session.header.plan
         ]
+        run = Counter(step["test"] for step, _, tried in steps if step["kind"] == "sequence" and tried)
+        return [{**test, "sequences_run": run[place]} for place, test in enumerate(session.header.tests)], steps
 
 
 def _last(attempts: list[Attempt]) -> tuple[Outcome, ...]:

@@ -230,6 +230,7 @@ def test_on_fail_stop_leaves_the_rest_not_run(lab: Lab) -> None:
     assert status == 1
     assert verdicts(result) == ["PASS"] * 3 + ["FAIL"] + ["NOT_RUN"] * 6
     assert "on_fail: stop" in result["ended_early"]
+    assert [test["sequences_run"] for test in result["tests"]] == [4], "what was planned is not what was done"
 
 
 def test_on_fail_check_goes_on_while_the_device_comes_back(lab: Lab) -> None:
