@@ -10,8 +10,10 @@ from pydantic import AfterValidator, BeforeValidator
 
 # Written in the place of an answer; none of them is one.
 _PLACEHOLDERS = {"na", "tbc", "tbd", "todo", "to do", "unknown", "xxx", "fill in"}
+_PLACEHOLDERS |= {"to be determined", "to be defined", "to be confirmed", "to be done", "pending", "later"}
 # Answers, but no reasons.
 _NO_REASONS = {"yes", "no", "none", "nothing", "ok", "okay", "true", "false", "see above", "applies", "does not apply"}
+_NO_REASONS |= {"not applicable", "see below", "none known"}
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
 

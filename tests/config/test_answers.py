@@ -53,7 +53,9 @@ def test_blocks_left_empty_ask_all_their_questions(files: Files) -> None:
     assert [line.partition("key ")[2].partition(":")[0] for line in lines] == list(KEYS[:6])
 
 
-@pytest.mark.parametrize("empty", ['""', "", '"-"', '"..."', "TBD", '"n/a"', "'42'", '"yes"', "None."])
+@pytest.mark.parametrize(
+    "empty", ['""', "", '"-"', '"..."', "TBD", '"n/a"', "'42'", '"yes"', "None.", "To be determined"]
+)
 def test_an_answer_without_words_is_none(files: Files, empty: str) -> None:
     line = files.change(files.campaign, ("evidence: The device has a conductive lead.", f"evidence: {empty}"))
     message = refusal(files)
