@@ -12,11 +12,18 @@ from aimdlab.scoring.criteria import judge
 from aimdlab.scoring.features import EXPOSURE_FEATURES, exposure_features, interval_doubt, pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
-from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
+from aimdlab.scoring.parameters import (
+    KIND_BASELINE,
+    KIND_CHECK,
+    KIND_SEQUENCE,
+    GradientInjectedScoring,
+    Scalar,
+    signal_from_flat,
+)
 from aimdlab.scoring.presence import coverage_problem, measure_presence, prove_presence
 from aimdlab.scoring.pulses import PulseTrain, find_pulses
 from aimdlab.scoring.rest import zeroed_at_rest
-from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, Feature, Score
+from aimdlab.scoring.results import DEVICE_SUSPECT, EXPOSURE_PROVEN, Criterion, Feature, Score, Verdict
 from aimdlab.scoring.silence import silence_problem
 
 INJECTION_MONITOR = "injection_monitor"
@@ -50,10 +57,10 @@ def score_gradient_injected(
         INVALID if level, presence or the device monitor are not proven or the pulses cannot be resolved, else what
         the criteria say, and INCONCLUSIVE where an interval that was recorded only in part may hide a pause. The
         feature ``exposure_proven`` is 1 if level and presence are, whatever the device side says, 0 in a baseline, and
-        1 in a check that was recorded: the device was exposed before it;
-        the others are those of :mod:`~aimdlab.scoring.level`, :mod:`~aimdlab.scoring.presence` and
-        :mod:`~aimdlab.scoring.features` with ``device_coupling``, ``device_residual_noise`` and
-        ``device_residual_peak``.
+        1 in a check that was recorded: the device was exposed before it; ``device_suspect`` is there if the attempt is
+        INVALID though the device was recorded. The others are those of :mod:`~aimdlab.scoring.level`,
+        :mod:`~aimdlab.scoring.presence` and :mod:`~aimdlab.scoring.features` with ``device_coupling``,
+        ``device_residual_noise`` and ``device_residual_peak``.
 
     Raises:
         ConfigurationError: a key or a criterion is missing or wrong.
@@ -70,7 +77,17 @@ def score_gradient_injected(
     def doubt(criterion: Criterion) -> str:
         return interval_doubt(criterion, features, known.expected_interval_s)
 
+    if problem and _was_watched(features, known):
+        # A retry must not cover a device that did what it should not, whatever the proof of the exposure lacks.
+        as_if = judge(features, criteria, proven=True, reason="", doubt=doubt)
+        suspect = as_if.verdict is not Verdict.PASS
+        features = (*features, Feature(DEVICE_SUSPECT, 1.0 if suspect else 0.0, "1", 0.0))
     return judge(features, criteria, proven=not problem, reason=problem, doubt=doubt)
+
+
+def _was_watched(features: Sequence[Feature], known: GradientInjectedScoring) -> bool:
+    """Whether the device was recorded under an exposure."""
+    return known.kind == KIND_SEQUENCE and any(feature.name == "pulse_count" for feature in features)
 
 
 def _sequence(

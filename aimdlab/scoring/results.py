@@ -38,6 +38,9 @@ class Feature:
 EXPOSURE_PROVEN = "exposure_proven"
 """Feature: 1 if level and presence of the injected signal were proven, whatever the device did."""
 
+DEVICE_SUSPECT = "device_suspect"
+"""Feature of an INVALID attempt: 1 if the device, judged as if the exposure were proven, would not pass."""
+
 
 class DecisionRule(StrEnum):
     """How a limit and an uncertainty become a verdict."""
@@ -103,16 +106,21 @@ class Score:
     def stands(self) -> bool:
         """Whether the attempt counts and is not tried again.
 
-        INVALID stands too if the exposure was proven (feature ``exposure_proven``): then it is the device that could
-        not be judged, and to expose it again until it can would hide a failure.
+        INVALID stands too if the exposure was proven (feature ``exposure_proven``), or if the device did not do what
+        it should (``device_suspect``): to expose it again until it can be judged would hide a failure.
         """
         if self.verdict is not Verdict.INVALID:
             return True
-        return any(feature.name == EXPOSURE_PROVEN and feature.value == 1.0 for feature in self.features)
+        return any(makes_invalid_stand(feature.name, feature.value) for feature in self.features)
 
     def feature(self, name: str) -> Feature:
         """The feature called ``name``; KeyError if it was not computed."""
         return find_feature(self.features, name)
+
+
+def makes_invalid_stand(name: str, value: float) -> bool:
+    """Whether this feature of an INVALID attempt says that it counts; see :attr:`Score.stands`."""
+    return name in (EXPOSURE_PROVEN, DEVICE_SUSPECT) and value == 1.0
 
 
 def find_feature(features: Iterable[Feature], name: str) -> Feature:

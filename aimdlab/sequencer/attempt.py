@@ -7,6 +7,7 @@ is returned for commit; nothing here decides about retries.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from aimdlab.bench.clock import Clock
 from aimdlab.capture import Capture, Reading
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.protocol import Procedure, Step
-from aimdlab.scoring.results import Criterion, Verdict
+from aimdlab.scoring.results import DEVICE_SUSPECT, Criterion, Feature, Score, Verdict
 from aimdlab.sequencer.progress import Progress
 from aimdlab.session.header import utc_now
 from aimdlab.session.model import Attempt
@@ -41,7 +42,7 @@ def run_attempt(
         fault = str(error)
         bench.events.record("instrument.fault", fault, source=error.instrument, durable=True, step=step.id)
     progress.phase(step, "score")
-    score = procedure.features(taken.captures, step.parameters, step.scoring, criteria, taken.readings)
+    score = _score(procedure, bench, step, criteria, taken)
     if fault and score.verdict is not Verdict.FAIL:
         score = replace(score, verdict=Verdict.INVALID, reason=f"instrument fault: {fault}")
     return Attempt(
@@ -63,6 +64,19 @@ def run_attempt(
         score=score,
         notes=tuple(note for note in (taken.note, fault) if note),
     )
+
+
+def _score(procedure: Procedure, bench: Bench, step: Step, criteria: Sequence[Criterion], taken: _Taken) -> Score:
+    """The score; a defect of the scoring costs neither what was measured nor the night, and does not hide: INVALID."""
+    try:
+        return procedure.features(taken.captures, step.parameters, step.scoring, criteria, taken.readings)
+    except Exception as error:  # noqa: BLE001 - recorded with its traceback, and as the reason of an INVALID that stands
+        bench.events.record("scoring.failed", traceback.format_exc(), source="scoring", durable=True, step=step.id)
+        exposed = Feature(DEVICE_SUSPECT, 1.0 if taken.exposure_s > 0 else 0.0, "1", 0.0)
+        reason = (
+            f"the scoring itself failed, please report this: {type(error).__name__}: {error}. The captures are kept."
+        )
+        return Score(Verdict.INVALID, reason, (exposed,), ())
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aimdlab.scoring.results import EXPOSURE_PROVEN, Verdict
+from aimdlab.scoring.results import Verdict, makes_invalid_stand
 from aimdlab.session.attempt_record import StoredRecord
 from aimdlab.session.header import SessionHeader
 
@@ -118,6 +118,6 @@ def tried_of(record: StoredRecord) -> Tried:
     score = record.attempt["score"]
     verdict = Verdict(score["verdict"])
     stands = verdict is not Verdict.INVALID or any(
-        feature["name"] == EXPOSURE_PROVEN and feature["value"] == 1.0 for feature in score["features"]
+        makes_invalid_stand(str(feature["name"]), float(feature["value"])) for feature in score["features"]
     )
     return Tried(verdict, stands, record.index, str(score["reason"]))

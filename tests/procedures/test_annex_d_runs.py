@@ -126,7 +126,7 @@ def test_normal_mode_is_checked_before_and_after(annex_d: Lab) -> None:
     annex_d.change(annex_d.test, 'tbpw: ["0.2 ms", "2 ms"]', 'tbpw: ["2 ms"]')
     plan = json.loads(annex_d.cli("plan", annex_d.campaign, "--json", "--steps").stdout)
     assert [step["step_id"] for step in plan["step_list"] if step["kind"] != "sequence"] == [
-        "1/settings", "1/normal-before", "1/baseline", "1/check", "1/normal-check", "1/settings-after"
+        "1/normal-before", "1/baseline", "1/settings", "1/check", "1/settings-after", "1/normal-check"
     ]  # fmt: skip
     status, result = annex_d.run()
     assert status == 0, [step["attempts"][-1]["reason"] for step in result["steps"] if step["verdict"] != "PASS"]

@@ -124,6 +124,7 @@ def test_outside_tier_1_a_sequence_may_be_left_out_with_its_rationale(files: Fil
         (TEST, 'exposure: "15 s"', 'exposure: "14 s"', "at least 15 s"),
         (TEST, 'exposure_rate: "20 kHz"', 'exposure_rate: "15 kHz"', "pulses A of 0.1 ms need at least 20 kHz"),
         (TEST, 'verify_rate: "5 MHz"', 'verify_rate: "1 MHz"', "captures.verify_rate"),
+        (TEST, 'level_tolerance: "5 %"', 'level_tolerance: "6 %"', "would still count as exposed"),
         (TEST, "connection: terminal_to_terminal", "connection: terminal_to_case", "wired for terminal_to_terminal"),
         (BENCH, "  from: sync", "  from: nowhere", "exposure_trigger.from"),
         (BENCH, 'R2: "82.5 ohm"', 'R2: "90 ohm"', "Table D.1 asks for 82 ohm within 2%"),

@@ -249,7 +249,25 @@ def test_a_device_that_cannot_be_judged_leaves_its_exposure_proven(ivamp_v: floa
     assert score.verdict is Verdict.INVALID
     assert "neither injected signal nor pulses" in score.reason
     assert score.stands
-    assert not scored(replace(bench, disturb=and_stops)).stands
+    assert score.feature("exposure_proven").value == 1.0
+    stopped = scored(replace(bench, disturb=and_stops))
+    assert stopped.verdict is Verdict.INVALID
+    assert stopped.feature("exposure_proven").value == 0.0
+    assert stopped.feature("device_suspect").value == 1.0
+    assert stopped.stands, "not even then may a retry cover what the device did"
+
+
+def test_a_generator_that_stops_under_a_healthy_device_is_tried_again() -> None:
+    # At high levels the leak that is missing hides the device, so that the attempt stands: a person must look.
+    def stops(t: Reals, x: Reals, y: Reals) -> tuple[Reals, Reals]:
+        nothing = exposure_monitors(replace(bench, ivamp_v=1e-9))
+        return np.where(t > 14.0, nothing[0], x), np.where(t > 14.0, nothing[1], y)
+
+    bench = replace(LOW, ivamp_v=0.06)
+    score = scored(replace(bench, disturb=stops))
+    assert score.verdict is Verdict.INVALID
+    assert score.feature("exposure_proven").value == 0.0
+    assert not score.stands, score.reason
 
 
 def exposure_monitors(bench: NetworkBench) -> tuple[Reals, Reals]:

@@ -92,6 +92,16 @@ def test_a_fault_during_the_exposure_still_tells_how_long_the_device_was_exposed
     assert attempt(recorder).exposure_s >= 0.0
 
 
+def test_a_defect_of_the_scoring_costs_neither_the_captures_nor_the_night() -> None:
+    recorder = Recorder("features", ZeroDivisionError("float division by zero"))
+    done = attempt(recorder)
+    assert done.score.verdict is Verdict.INVALID
+    assert "ZeroDivisionError: float division by zero" in done.score.reason
+    assert done.score.stands, "the device was exposed: a retry must not cover it"
+    assert done.exposure_s == 15.0
+    assert "scoring.failed" in recorder.calls
+
+
 def test_a_persons_stop_goes_through() -> None:
     recorder = Recorder("expose", StoppedByPersonError("enough"))
     with pytest.raises(StoppedByPersonError):

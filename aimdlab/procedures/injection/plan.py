@@ -30,6 +30,7 @@ from aimdlab.standard.gradient_signal import T_EDGE_MAX_S, GradientSequence, seq
 
 _BYTES_PER_SAMPLE = 2
 _SAMPLES_PER_PULSE_A = 2
+_LEVEL_TOLERANCE_MAX = 0.05
 
 
 def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> TestPlan:
@@ -43,6 +44,7 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
     ranges, levels = read_ranges(subject, clause)
     _check_criteria(subject, features)
     settings = validate_part(subject.test.source, ("captures",), subject.test.file.captures, CaptureSettings)
+    _check_tolerance(subject, settings)
     _check_rate(subject, settings, ranges)
     parts = find_parts(subject)
     _check_connection(subject, ranges)
@@ -70,21 +72,26 @@ class _Planner:
         self._exposure_s = subject.test.file.exposure
 
     def before(self) -> Iterator[Step]:
-        """What is shown before the first exposure: normal mode if the device has another one, then as it is tested."""
-        yield self._settings_read("settings", "settings read before the exposures")
-        normal = self._device.normal_mode
-        if normal is not None:
-            yield self._quiet("normal-before", KIND_BASELINE, "baseline in normal mode, no signal", normal, "normal")
-        mode = None if normal is None else "mr"
-        yield self._quiet("baseline", KIND_BASELINE, "baseline, no signal", self._device.therapy, mode)
+        """What is shown before the first exposure: normal mode if the device has another one, then as it is tested.
+
+        The settings are read in the mode under test, for which the device file states them.
+        """
+        normal, read = self._device.normal_mode, self._settings_read("settings", "settings read before the exposures")
+        if normal is None:
+            yield read
+            yield self._quiet("baseline", KIND_BASELINE, "baseline, no signal", self._device.therapy, None)
+            return
+        yield self._quiet("normal-before", KIND_BASELINE, "baseline in normal mode, no signal", normal, "normal")
+        yield self._quiet("baseline", KIND_BASELINE, "baseline, no signal", self._device.therapy, "mr")
+        yield read
 
     def after(self) -> Iterator[Step]:
-        """The functional check after the exposures, in every mode (9.1)."""
+        """The functional check after the exposures, and the settings; then normal mode (9.1)."""
         yield self._quiet("check", KIND_CHECK, "check after the exposures, no signal", self._device.therapy, None)
+        yield self._settings_read("settings-after", "settings read after the exposures")
         normal = self._device.normal_mode
         if normal is not None:
             yield self._quiet("normal-check", KIND_CHECK, "check in normal mode, no signal", normal, "normal")
-        yield self._settings_read("settings-after", "settings read after the exposures")
 
     def sequence(self, number: int, sequence: GradientSequence, omitted: str) -> Step:
         """One sequence at its level, or left out with its rationale."""
@@ -177,6 +184,16 @@ class _Planner:
 
 def _shown(therapy: Therapy) -> ShownPulse:
     return ShownPulse(abs(therapy.amplitude), 1 / therapy.rate)
+
+
+def _check_tolerance(subject: Subject, settings: CaptureSettings) -> None:
+    if settings.level_tolerance > _LEVEL_TOLERANCE_MAX and not subject.test.file.demonstration:
+        raise problem(
+            subject.test.source,
+            ("captures", "level_tolerance"),
+            f"{settings.level_tolerance:.0%}: more than {_LEVEL_TOLERANCE_MAX:.0%} below the level would still count "
+            "as exposed. Prove the level better, or say demonstration: true.",
+        )
 
 
 def _check_rate(subject: Subject, settings: CaptureSettings, ranges: SignalRanges) -> None:
