@@ -46,6 +46,7 @@ _LEAST_GENERATOR_RATE_HZ = 100e3
 _POLL_S = 0.02
 # A device pulse that comes back through the network while the level is recorded clips: so often it is recorded again.
 _VERIFY_TRIES = 5
+_OTHER_PHASE = 0.37
 # From the command to the edge, and the roundings of the time base: after this the first question is answered with yes.
 _SETTLED_S = 1e-3
 # How long an oscilloscope may take longer than the window before the acquisition counts as not triggered.
@@ -97,6 +98,7 @@ class InjectionProcedure:
             return Verification((), proven=True, reason="")
         self._generator.set_repeats(self._channel, 1)
         signal = signal_from_flat(step.parameters)
+        known = GradientInjectedScoring.from_flat(step.scoring)
         for _ in range(_VERIFY_TRIES):
             complete = self._acquire(setups.verify, lambda: self._generator.trigger(self._channel))
             # The period goes on for its off time; a generator that still plays ignores the next trigger.
@@ -111,7 +113,8 @@ class InjectionProcedure:
             capture = self._fetch(INJECTION_MONITOR, VERIFY)
             if not clipped_samples(capture).any():
                 break
-        known = GradientInjectedScoring.from_flat(step.scoring)
+            # Another moment of the device's interval, lest signal and pacing stay in step.
+            self._bench.clock.sleep(_OTHER_PHASE * known.expected_interval_s)
         expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(step.parameters))
         tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
         proven, reason = prove_level(
