@@ -95,6 +95,7 @@ def run_campaign(
             equipment=tuple(bench.equipment_list()),
             operator=operator_name,
             bench_clock=bench.clock.kind,
+            campaign_file=str(path.absolute()),
         )
         with SessionFolder.create(session_path, header, bench_clock=bench.clock.now_s) as session:
             bench.report_to(session.events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -87,6 +87,7 @@ class PlannedTest:
             "sequences_of_the_clause": self.coverage.full,
             "sequences_omitted": self.coverage.omitted,
             "omissions": self.omissions(),
+            "criteria": [asdict(limit.criterion()) for limit in self.subject.device.file.criteria],
         }
 
 

@@ -17,7 +17,10 @@ from aimdlab import _platform
 from aimdlab.session import canonical
 from aimdlab.session.canonical import Encodable
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+_SINCE = {"campaign_file": 2, "signing_key": 2}
+"""Format version that a field came with, where it is not the first."""
 
 _LIBRARIES = ("h5py", "hdf5plugin", "numpy", "pydantic", "pint", "pyserial", "pyvisa", "pyvisa-py", "PyYAML")
 
@@ -39,6 +42,9 @@ class SessionHeader:
         host: the computer.
         created_utc: ISO 8601 with microseconds and "Z".
         session_id: a UUID.
+        campaign_file: absolute path of the campaign file on the host; "" if there was none.
+        signing_key: public Ed25519 key that the session will be signed with when it is sealed, base64 of its 32 bytes;
+            "" if it will not be signed.
         format_version: version of ``docs/session-format.md``.
     """
 
@@ -53,6 +59,8 @@ class SessionHeader:
     host: Mapping[str, str]
     created_utc: str
     session_id: str
+    campaign_file: str = ""
+    signing_key: str = ""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -79,6 +87,8 @@ def new_header(
     equipment: tuple[Mapping[str, Encodable], ...] = (),
     operator: str = "",
     bench_clock: str = "real",
+    campaign_file: str = "",
+    signing_key: str = "",
 ) -> SessionHeader:
     """A header with identity, time, software and host filled in."""
     return SessionHeader(
@@ -93,6 +103,8 @@ def new_header(
         host=_platform.describe_host(),
         created_utc=utc_now(),
         session_id=str(uuid.uuid4()),
+        campaign_file=campaign_file,
+        signing_key=signing_key,
     )
 
 
@@ -113,8 +125,12 @@ def software_versions() -> dict[str, str]:
 
 
 def header_record(header: SessionHeader) -> str:
-    """The header's canonical text; the configuration's texts are in it by their SHA-256."""
-    record: dict[str, object] = {name: getattr(header, name) for name in _fields() if name != "configuration"}
+    """The header's canonical text; the configuration's texts are in it by their SHA-256.
+
+    That of a header that was read is the text it was read from, whatever version wrote it.
+    """
+    names = _fields(header.format_version)
+    record: dict[str, object] = {name: getattr(header, name) for name in names if name != "configuration"}
     record["configuration"] = {name: canonical.sha256(text) for name, text in header.configuration.items()}
     return canonical.encode(record)
 
@@ -122,11 +138,15 @@ def header_record(header: SessionHeader) -> str:
 def header_from_record(text: str, configuration: Mapping[str, str]) -> SessionHeader:
     """The header back from its canonical text and the configuration's texts; ValueError if it is none."""
     record: dict[str, Any] = canonical.decode_object(text)
-    missing = set(_fields()) - record.keys()
+    version = record.get("format_version")
+    if not isinstance(version, int):
+        raise ValueError("the header lacks format_version")  # noqa: TRY004 - bad text, not a bad type
+    names = _fields(version)
+    missing = set(names) - record.keys()
     if missing:
         raise ValueError(f"the header lacks {', '.join(sorted(missing))}")
     return SessionHeader(
-        **{name: record[name] for name in _fields() if name not in ("tests", "plan", "equipment", "configuration")},
+        **{name: record[name] for name in names if name not in ("tests", "plan", "equipment", "configuration")},
         tests=tuple(record["tests"]),
         plan=tuple(record["plan"]),
         equipment=tuple(record["equipment"]),
@@ -142,5 +162,6 @@ def configuration_hashes(text: str) -> dict[str, str]:
     return {name: str(value) for name, value in hashes.items()}
 
 
-def _fields() -> tuple[str, ...]:
-    return tuple(SessionHeader.__dataclass_fields__)
+def _fields(version: int) -> tuple[str, ...]:
+    """The fields that a header of this version has."""
+    return tuple(name for name in SessionHeader.__dataclass_fields__ if _SINCE.get(name, 1) <= version)
