@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import aimdlab
-from aimdlab.cli import app_calibrate, app_levels
+from aimdlab.cli import app_calibrate, app_levels, app_record
 from aimdlab.cli.options import Attach, CampaignPath, Clock, Json, Operator
 
 app = typer.Typer(
@@ -136,5 +136,6 @@ def instruments(json: Json = False) -> None:
     raise typer.Exit(command.instruments(as_json=json))
 
 
+app.add_typer(app_record.app)
 app.add_typer(app_levels.app, name="levels")
 app.add_typer(app_calibrate.app, name="calibrate")
