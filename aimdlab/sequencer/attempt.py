@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.clock import Clock
 from aimdlab.capture import Capture, Reading
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.protocol import Procedure, Step
-from aimdlab.scoring.results import DEVICE_SUSPECT, Criterion, Feature, Score, Verdict
+from aimdlab.scoring.attempt import Material, score_attempt
+from aimdlab.scoring.results import Criterion
 from aimdlab.sequencer.progress import Progress
 from aimdlab.session.header import utc_now
 from aimdlab.session.model import Attempt
@@ -42,9 +43,11 @@ def run_attempt(
         fault = str(error)
         bench.events.record("instrument.fault", fault, source=error.instrument, durable=True, step=step.id)
     progress.phase(step, "score")
-    score = _score(procedure, bench, step, criteria, taken)
-    if fault and score.verdict is not Verdict.FAIL:
-        score = replace(score, verdict=Verdict.INVALID, reason=f"instrument fault: {fault}")
+    material = Material(taken.captures, taken.readings, step.parameters, step.scoring, taken.exposure_s, fault)
+    scored = score_attempt(procedure.features, material, criteria)
+    if scored.failure is not None:
+        told = "".join(traceback.format_exception(scored.failure))
+        bench.events.record("scoring.failed", told, source="scoring", durable=True, step=step.id)
     return Attempt(
         step=step.index,
         step_id=step.id,
@@ -61,22 +64,10 @@ def run_attempt(
         exposure_s=taken.exposure_s,
         captures=taken.captures,
         readings=taken.readings,
-        score=score,
+        score=scored.score,
         notes=tuple(note for note in (taken.note, fault) if note),
+        fault=fault,
     )
-
-
-def _score(procedure: Procedure, bench: Bench, step: Step, criteria: Sequence[Criterion], taken: _Taken) -> Score:
-    """The score; a defect of the scoring costs neither what was measured nor the night, and does not hide: INVALID."""
-    try:
-        return procedure.features(taken.captures, step.parameters, step.scoring, criteria, taken.readings)
-    except Exception as error:  # noqa: BLE001 - recorded with its traceback, and as the reason of an INVALID that stands
-        bench.events.record("scoring.failed", traceback.format_exc(), source="scoring", durable=True, step=step.id)
-        exposed = Feature(DEVICE_SUSPECT, 1.0 if taken.exposure_s > 0 else 0.0, "1", 0.0)
-        reason = (
-            f"the scoring itself failed, please report this: {type(error).__name__}: {error}. The captures are kept."
-        )
-        return Score(Verdict.INVALID, reason, (exposed,), ())
 
 
 @dataclass

@@ -81,6 +81,7 @@ class PlannedTest:
             "edition": file.edition,
             "clause": file.clause,
             "method": file.method,
+            "procedure": file.procedure,
             "demonstration": file.demonstration,
             "sequence_exposure_s": file.exposure,
             "sequences": self.coverage.planned,

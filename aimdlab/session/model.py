@@ -27,6 +27,8 @@ class Attempt:
         exposure_s: how long the device was exposed, in bench time.
         captures, readings: the raw material.
         score: what was made of it.
+        notes: what else there is to say, for people.
+        fault: what an instrument's fault said, or "". Version 1 of the format has it only as the last of the notes.
     """
 
     step: int
@@ -46,3 +48,4 @@ class Attempt:
     readings: tuple[Reading, ...]
     score: Score
     notes: tuple[str, ...] = field(default=())
+    fault: str = ""
