@@ -64,6 +64,43 @@ def write_durably(path: Path, data: Buffer, *, temporary: Path) -> None:
         raise
 
 
+def write_new_durably(path: Path, data: Buffer, *, temporary: Path) -> None:
+    """Write a whole file as :func:`write_durably`, for this user's eyes alone, and never over one that is there.
+
+    Of two programs that do this at once the slower one gets FileExistsError, and the file of the faster one stays.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:
+            stream.write(data)
+            fsync_file(stream)
+        if sys.platform == "win32":
+            temporary.rename(path)  # refuses a name that is taken; elsewhere only a link does
+        else:
+            path.hardlink_to(temporary)
+        fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_folders_durably(path: Path) -> None:
+    """Make a folder, for this user alone, and those above it that are missing; OSError if that cannot be."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        fsync_folder(folder.parent)
+
+
+def user_data_folder() -> Path:
+    """Where the programs of this user keep what must last; RuntimeError if the system knows no home folder."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    wanted = Path(os.environ.get("XDG_DATA_HOME", ""))
+    return wanted if wanted.is_absolute() else Path.home() / ".local" / "share"
+
+
 # glibc's malloc: blocks below the first come from memory that the process keeps; up to the second of it may lie free.
 _KEPT_BLOCK_BYTES = 32 << 20
 _KEPT_BYTES = 256 << 20
