@@ -72,9 +72,9 @@ def bench_key(bench: str) -> BenchKey:
         private_there = private_file.exists()
         if public_there and not private_there:
             raise ConfigurationError(
-                f"{private_file}, with which the bench signs, is gone; its public half {public_file.name} is there. Put "
-                f"the private file back from your copy; or, if it is lost, move {public_file.name} to your records, and "
-                "the next run makes a new key."
+                f"{private_file}, with which the bench signs, is gone; its public half {public_file.name} is there. "
+                f"Put the private file back from your copy; or, if it is lost, move {public_file.name} to your "
+                "records, and the next run makes a new key."
             )
         made = not private_there and _make(private_file)
         key = _load(private_file, made=made)
