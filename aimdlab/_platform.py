@@ -140,6 +140,13 @@ def detached_popen_kwargs() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def is_process_alive(pid: int) -> bool:
     """Whether a process runs on this computer; one that ended but was not collected by its parent does not."""
     if pid <= 0:

@@ -13,6 +13,7 @@ Each speaks to a technician: what happened, where (file and key, or instrument a
     │   ├── SafeStateError           3   something could not be switched off
     │   └── SimulationError          3   the simulated bench failed
     ├── StoppedByPersonError         4   Ctrl-C or a command of a person
+    ├── WorkerLostError             70   a process of aimdlab's own was lost; says nothing of the record
     └── RecordError                  5   a session cannot be read, written or sealed
         └── RecordAlteredError       5   a record is not what was written
 """
@@ -83,6 +84,12 @@ class StoppedByPersonError(AimdlabError):
     """A person stopped the run."""
 
     exit_status = 4
+
+
+class WorkerLostError(AimdlabError):
+    """A process that shares the work ended without a word; a crash, so never a verdict."""
+
+    exit_status = 70
 
 
 class RecordError(AimdlabError):
