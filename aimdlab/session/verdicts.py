@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from aimdlab.scoring.parameters import KIND_SEQUENCE
 from aimdlab.scoring.results import Verdict, makes_invalid_stand
 from aimdlab.session.attempt_record import StoredRecord
+from aimdlab.session.canonical import Encodable
 from aimdlab.session.header import SessionHeader
 
 # Worst first; with each, whether an attempt must stand for it.
@@ -19,6 +21,10 @@ _DECIDING = (
 )
 
 
+OUTDATED = "sequences were run after it, and it was not done again"
+"""Reason of a step that must come after the exposures of its test and was done only before the last of them."""
+
+
 @dataclass(frozen=True)
 class StepResult:
     """What a session says of a step.
@@ -26,8 +32,8 @@ class StepResult:
     Attributes:
         step: index in the plan.
         step_id: its stable name.
-        verdict: see :func:`step_verdict`.
-        reason: that of the attempt that decides, the rationale of an omission, or "".
+        verdict: see :func:`step_verdict` and :func:`results_of`.
+        reason: that of the attempt that decides, the rationale of an omission, why a PASS does not count, or "".
         attempts: positions of its attempts in the order of commit.
         decided_by: the one of them that decides, or None.
     """
@@ -91,7 +97,12 @@ def step_results(header: SessionHeader, records: Iterable[StoredRecord]) -> list
 
 
 def results_of(header: SessionHeader, attempts: Mapping[int, Sequence[Tried]]) -> list[StepResult]:
-    """The result of every step of the plan, from its attempts by the index of the step."""
+    """The result of every step of the plan, from its attempts by the index of the step.
+
+    What is looked at after the exposures of a test must come after the last of them: the PASS of such a step does not
+    count, and the step is NOT_RUN, if a sequence of its test was tried later.
+    """
+    exposed, after = last_sequences(header.plan, attempts), steps_after_sequences(header.plan)
     results = []
     for step, planned in enumerate(header.plan):
         tried = attempts.get(step, ())
@@ -99,6 +110,8 @@ def results_of(header: SessionHeader, attempts: Mapping[int, Sequence[Tried]]) -
         verdict = step_verdict(tried, omitted=rationale is not None)
         deciding = deciding_attempt(tried)
         reason = deciding.reason if deciding else str(rationale) if verdict is Verdict.OMITTED else ""
+        if verdict is Verdict.PASS and step in after and tried[-1].index < exposed.get(planned.get("test"), -1):
+            verdict, deciding, reason = Verdict.NOT_RUN, None, OUTDATED
         results.append(
             StepResult(
                 step=step,
@@ -110,6 +123,30 @@ def results_of(header: SessionHeader, attempts: Mapping[int, Sequence[Tried]]) -
             )
         )
     return results
+
+
+def steps_after_sequences(plan: Sequence[Mapping[str, Encodable]]) -> frozenset[int]:
+    """Indices of the steps that are no sequence and stand behind the sequences of their test: checks, settings."""
+    seen: set[object] = set()
+    after = []
+    for step, planned in enumerate(plan):
+        if planned.get("kind") == KIND_SEQUENCE:
+            seen.add(planned.get("test"))
+        elif planned.get("test") in seen:
+            after.append(step)
+    return frozenset(after)
+
+
+def last_sequences(
+    plan: Sequence[Mapping[str, Encodable]], attempts: Mapping[int, Sequence[Tried]]
+) -> dict[object, int]:
+    """By test: the position, in the order of commit, of the last attempt at one of its sequences."""
+    last: dict[object, int] = {}
+    for step, tried in attempts.items():
+        if tried and plan[step].get("kind") == KIND_SEQUENCE:
+            test = plan[step].get("test")
+            last[test] = max(last.get(test, -1), tried[-1].index)
+    return last
 
 
 def tried_of(record: StoredRecord) -> Tried:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from aimdlab.session.header import SessionHeader
 from aimdlab.session.model import Attempt
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
-from aimdlab.session.verdicts import Tried, step_verdict
+from aimdlab.session.verdicts import Tried, results_of, step_verdict
 
 PASS, FAIL, INCONCLUSIVE = (Tried(verdict, True) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE))
 INVALID, PROVEN_INVALID = Tried(Verdict.INVALID, False), Tried(Verdict.INVALID, True)
@@ -73,3 +74,25 @@ def test_a_later_pass_does_not_cover_a_device_that_could_not_be_judged(
     with open_session(sealed) as session:
         judged = [(result.verdict, result.decided_by, result.reason) for result in session.steps()]
     assert judged == [(Verdict.INVALID, 1, "no pulses seen"), (Verdict.PASS, 5, "said PASS")]
+
+
+def test_a_check_before_the_last_exposures_is_not_done(
+    make_header: Callable[[int], SessionHeader], make_attempt: Callable[..., Attempt], tmp_path: Path
+) -> None:
+    kinds = [("baseline", 0), ("sequence", 0), ("sequence", 0), ("check", 0), ("person", 0), ("sequence", 1)]
+    plan = tuple({"step_id": f"step/{step}", "kind": kind, "test": test} for step, (kind, test) in enumerate(kinds))
+    header = replace(make_header(len(plan)), plan=plan)
+
+    def judged(*order: int, fail: int = -1) -> list[Verdict]:
+        attempts: dict[int, list[Tried]] = {}
+        for place, step in enumerate(order):
+            verdict = Verdict.FAIL if place == fail else Verdict.PASS
+            attempts.setdefault(step, []).append(Tried(verdict, True, place))
+        return [result.verdict for result in results_of(header, attempts)]
+
+    assert judged(0, 1, 3, 4) == [Verdict.PASS] * 2 + [Verdict.NOT_RUN] + [Verdict.PASS] * 2 + [Verdict.NOT_RUN]
+    assert judged(0, 1, 3, 4, 2)[3:5] == [Verdict.NOT_RUN] * 2, "a sequence was run after the check"
+    assert judged(0, 1, 3, 4, 2, 3)[3:5] == [Verdict.PASS, Verdict.NOT_RUN]
+    assert judged(0, 1, 3, 2, 3, 4, 5)[3:5] == [Verdict.PASS] * 2, "another test's exposures do not count"
+    assert judged(0, 1, 3, 2, fail=2)[3] is Verdict.FAIL, "what was found before stays found"
+    assert judged(0, 1, 2, 3, 0)[0] is Verdict.PASS, "a baseline is repeated after an interruption"
