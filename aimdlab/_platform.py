@@ -193,6 +193,39 @@ def _is_zombie(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] in ("Z", "X")
 
 
+def process_started(pid: int) -> str:
+    """When a process started, as the system counts: with its number it means one process for ever.
+
+    "" if there is none, or on a system that does not tell; a number alone is given to others after a restart.
+    """
+    if sys.platform == "win32":
+        return _created(pid)
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return f"{boot}/{status.rpartition(')')[2].split()[19]}"
+
+
+if sys.platform == "win32":
+
+    def _created(pid: int) -> str:
+        import ctypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        handle = kernel.OpenProcess(0x1000, False, pid)  # to be asked, no more
+        if not handle:
+            return ""
+        try:
+            times = [ctypes.c_ulonglong() for _ in range(4)]  # created, ended, in the kernel, outside it
+            told = kernel.GetProcessTimes(ctypes.c_void_p(handle), *(ctypes.byref(time) for time in times))
+            return str(times[0].value) if told else ""
+        finally:
+            kernel.CloseHandle(ctypes.c_void_p(handle))
+
+
 def describe_host() -> dict[str, str]:
     """Name, operating system and processor of this computer, for the record."""
     return {

@@ -31,6 +31,17 @@ def test_an_ended_process_that_nobody_collected_is_not_alive() -> None:
     child.wait()
 
 
+@pytest.mark.skipif(sys.platform != "win32" and not Path("/proc/self/stat").exists(), reason="the system does not tell")
+def test_a_process_is_told_from_a_later_one_of_the_same_number() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        started = _platform.process_started(child.pid)
+        assert started
+        assert started == _platform.process_started(child.pid)
+        assert started != _platform.process_started(os.getpid())
+        child.communicate(b"\n")
+    assert _platform.process_started(child.pid) != started
+
+
 def test_a_detached_child_is_not_in_our_session() -> None:
     show = "import os; print(os.getsid(0) if hasattr(os, 'getsid') else os.getpid())"
     with subprocess.Popen(
