@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import hdf5plugin
@@ -12,6 +12,13 @@ from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
 from aimdlab.session import canonical, hdf5
+
+Compression = Literal["zstandard", "gzip"]
+"""Zstandard is small and fast and needs hdf5plugin to read; gzip opens wherever HDF5 does."""
+
+DEFAULT_COMPRESSION: Compression = "zstandard"
+
+_GZIP_LEVEL = 1
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class PackedCodes:
         n: number of codes.
         chunk: compressed; b"" if there are none.
         mask: the filters that were left out because they gained nothing, as HDF5 counts them.
+        compression: how it was compressed.
     """
 
     description: dict[str, canonical.Json]
@@ -31,32 +39,42 @@ class PackedCodes:
     n: int
     chunk: bytes
     mask: int
+    compression: Compression
 
 
-def pack(codes: NDArray[Any]) -> PackedCodes:
+def known_compression(name: object) -> Compression:
+    """The compression of that name; the default for any other, as that of older sessions is."""
+    return "gzip" if isinstance(name, str) and name == "gzip" else DEFAULT_COMPRESSION
+
+
+def pack(codes: NDArray[Any], compression: Compression = DEFAULT_COMPRESSION) -> PackedCodes:
     """Hash and compress the codes of a capture, shape (n,), without loss."""
     stored = canonical.little_endian(codes)
     description = canonical.describe_array(stored)
     if stored.size == 0:
-        return PackedCodes(description, stored.dtype, 0, b"", 0)
+        return PackedCodes(description, stored.dtype, 0, b"", 0, compression)
     # Through HDF5 itself, whose filters are the only ones that are known to fit each other.
     with hdf5.in_memory(rdcc_nbytes=0) as file:
-        dataset = file.create_dataset("codes", data=stored, chunks=stored.shape, **_storage())
+        dataset = file.create_dataset("codes", data=stored, chunks=stored.shape, **_storage(compression))
         mask, chunk = dataset.id.read_direct_chunk((0,))
-    return PackedCodes(description, stored.dtype, stored.size, chunk, mask)
+    return PackedCodes(description, stored.dtype, stored.size, chunk, mask, compression)
 
 
 def write_codes(group: h5py.Group, name: str, packed: PackedCodes) -> h5py.Dataset:
     """A capture's codes, shape (n,), in one chunk, so that sealing can copy it verbatim."""
     if packed.n == 0:
         return group.create_dataset(name, shape=(0,), dtype=packed.dtype)
-    dataset = group.create_dataset(name, shape=(packed.n,), dtype=packed.dtype, chunks=(packed.n,), **_storage())
+    dataset = group.create_dataset(
+        name, shape=(packed.n,), dtype=packed.dtype, chunks=(packed.n,), **_storage(packed.compression)
+    )
     dataset.id.write_direct_chunk((0,), packed.chunk, packed.mask)
     return dataset
 
 
 class CodeRows:
     """A dataset for the codes of captures of ``n`` samples: one chunk per row, a row more for each capture.
+
+    The first capture decides how the rows are compressed.
 
     Args:
         group: where it is made.
@@ -72,11 +90,8 @@ class CodeRows:
         self._dtype = dtype
         self._count = 0
         self._room = 1
-        if n:
-            self._dataset = group.create_dataset(
-                name, shape=(1, n), maxshape=(None, n), dtype=dtype, chunks=(1, n), **_storage()
-            )
-            self._filters = _filters(self._dataset)
+        self._filters: list[Any] = []
+        self._dataset: h5py.Dataset | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -89,26 +104,43 @@ class CodeRows:
             return
         if source.chunks != source.shape or source.shape != (self._n,) or source.dtype != self._dtype:
             raise RecordError(f"{source.file.filename}: {source.name} is not stored as one chunk of the expected kind")
+        dataset = self._dataset or self._create(known_compression(source.compression))
         if self._count > self._room:
             self._room *= 2  # setting the extent for every row costs as much as copying it
-            self._dataset.resize(self._room, axis=0)
-        if _filters(source) != self._filters:  # written by another version of the filter: decode and encode again
-            self._dataset[row] = source[:]
+            dataset.resize(self._room, axis=0)
+        if _filters(source) != self._filters:  # another compression, or another version of it: decode and encode again
+            dataset[row] = source[:]
             return
         mask, chunk = source.id.read_direct_chunk((0,))
-        self._dataset.id.write_direct_chunk((row, 0), chunk, mask)
+        dataset.id.write_direct_chunk((row, 0), chunk, mask)
 
     def finish(self) -> h5py.Dataset:
         """The dataset, with as many rows as there are captures."""
-        if self._n == 0:
+        if self._dataset is None:
             return self._group.create_dataset(self._name, shape=(self._count, 0), dtype=self._dtype)
         self._dataset.resize(self._count, axis=0)
         return self._dataset
 
+    def _create(self, compression: Compression) -> h5py.Dataset:
+        self._dataset = self._group.create_dataset(
+            self._name,
+            shape=(1, self._n),
+            maxshape=(None, self._n),
+            dtype=self._dtype,
+            chunks=(1, self._n),
+            **_storage(compression),
+        )
+        self._filters = _filters(self._dataset)
+        return self._dataset
 
-def _storage() -> dict[str, Any]:
-    # Bytes of a kind side by side, then Zstandard; the checksum is over what is stored.
-    return {"shuffle": True, "fletcher32": True, **hdf5plugin.Zstd(clevel=1)}
+
+def _storage(compression: Compression) -> dict[str, Any]:
+    # Bytes of a kind side by side, then the compression; the checksum is over what is stored.
+    if compression == "gzip":
+        packing: dict[str, Any] = {"compression": "gzip", "compression_opts": _GZIP_LEVEL}
+    else:
+        packing = dict(hdf5plugin.Zstd(clevel=1))
+    return {"shuffle": True, "fletcher32": True, **packing}
 
 
 def _filters(dataset: h5py.Dataset) -> list[Any]:

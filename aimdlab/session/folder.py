@@ -17,6 +17,7 @@ from aimdlab.session import attempt_file, hdf5
 from aimdlab.session.attempt_record import StoredRecord, check_attempt, make_record
 from aimdlab.session.base import COMMITTED, FOUND
 from aimdlab.session.chain import check_links
+from aimdlab.session.codes import DEFAULT_COMPRESSION, Compression, known_compression
 from aimdlab.session.events import EventLog
 from aimdlab.session.folder_reader import (
     ATTEMPTS_FOLDER,
@@ -38,6 +39,8 @@ BenchClock = Callable[[], float]
 
 # File systems take 255 bytes; sealing puts a dot before the name and ".h5.sealing" after it.
 _LONGEST_NAME_BYTES = 200
+
+_COMPRESSION = "compression"
 
 
 def refuse_taken_path(path: Path) -> None:
@@ -79,7 +82,14 @@ class SessionFolder:
         last_sha256: hash of the last attempt committed, or of the header.
     """
 
-    def __init__(self, path: Path, header: SessionHeader, header_sha256: str, bench_clock: BenchClock | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: SessionHeader,
+        header_sha256: str,
+        bench_clock: BenchClock | None,
+        compression: Compression,
+    ) -> None:
         self.path = path
         self.header = header
         self.header_sha256 = header_sha256
@@ -89,11 +99,18 @@ class SessionFolder:
         self._count = 0
         self._bytes = folder_bytes(path)
         self._unreported: list[tuple[str, StoredRecord]] = []
-        self._packer = Packer()
+        self._packer = Packer(compression)
 
     @classmethod
-    def create(cls, path: Path, header: SessionHeader, *, bench_clock: BenchClock | None = None) -> Self:
-        """Start a session in the new folder ``path``.
+    def create(
+        cls,
+        path: Path,
+        header: SessionHeader,
+        *,
+        bench_clock: BenchClock | None = None,
+        compression: Compression = DEFAULT_COMPRESSION,
+    ) -> Self:
+        """Start a session in the new folder ``path``, whose codes are compressed as ``compression`` says.
 
         Raises SessionExistsError if ``path`` or its sealed file is there, RecordError if it cannot be written.
         """
@@ -103,6 +120,7 @@ class SessionFolder:
         def build(file: h5py.Group) -> None:
             nonlocal digest
             file.attrs["format"] = "aimdlab-session-header"
+            file.attrs[_COMPRESSION] = compression
             digest = write_header(file, header)
 
         image = hdf5.build_image(build)
@@ -120,7 +138,7 @@ class SessionFolder:
             raise SessionExistsError(f"{path} was made by another program just now. Choose another path.") from error
         except OSError as error:
             raise RecordError(f"the session {path} cannot be written: {error}") from error
-        folder = cls(path, header, digest, bench_clock)
+        folder = cls(path, header, digest, bench_clock, compression)
         folder.events.record(
             "session.created",
             f"session {header.title!r} begins",
@@ -141,7 +159,9 @@ class SessionFolder:
         session = FolderSession(path)
         for leftover in (path / ATTEMPTS_FOLDER).glob("*" + TEMPORARY_SUFFIX):
             leftover.unlink()
-        folder = cls(path, session.header, session.header_sha256, bench_clock)
+        with hdf5.open_file(path / HEADER_FILE) as file:
+            compression = known_compression(file.attrs.get(_COMPRESSION))
+        folder = cls(path, session.header, session.header_sha256, bench_clock, compression)
         reported = {str(event.data["sha256"]) for event in session.events() if event.kind in (COMMITTED, FOUND)}
         chain = check_links(
             session.records(), anchor=session.header_sha256, anchor_name="the session's header", kind="attempt"

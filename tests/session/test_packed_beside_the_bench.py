@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +22,7 @@ from aimdlab.session.folder import SessionFolder
 from aimdlab.session.hdf5 import build_image
 from aimdlab.session.model import Attempt
 from aimdlab.session.reader import open_session
+from aimdlab.session.seal import seal
 
 MakeAttempt = Callable[..., Attempt]
 
@@ -89,3 +93,78 @@ def test_noise_that_cannot_be_compressed_comes_back(
     with open_session(tmp_path / "session") as session:
         (found,) = session.attempts()
         assert np.array_equal(found.captures[0].codes, noise)
+
+
+def filters(dataset: h5py.Dataset) -> list[int]:
+    creation = dataset.id.get_create_plist()
+    return [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
+
+
+def in_a_python_without_the_filter(program: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """A Python that knows no filter but HDF5's own."""
+    nothing = path.with_name("plugins")
+    nothing.mkdir()
+    environment = {**os.environ, "HDF5_PLUGIN_PATH": str(nothing)}
+    command = [sys.executable, "-P", "-c", program, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=path.parent)
+
+
+def test_a_session_for_archives_opens_with_nothing_but_hdf5(
+    make_header: Callable[..., Any], make_attempt: MakeAttempt, tmp_path: Path
+) -> None:
+    with SessionFolder.create(tmp_path / "session", make_header(3), compression="gzip") as folder:
+        first = make_attempt(0)
+        folder.prepare(first.captures[0])
+        folder.commit(first)
+    with SessionFolder.open(tmp_path / "session") as folder:  # as a resumed run does, which is not told again
+        folder.commit(make_attempt(1))
+        packed = chunks(tmp_path / "session" / "attempts" / "000001-01.h5")
+        path = seal(folder)
+    with h5py.File(path) as file:
+        exposures = file["entry/capture_device_monitor_exposure/codes"]
+        assert filters(exposures) == [h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32]
+        assert exposures.id.read_direct_chunk((1, 0)) == packed[3]  # verbatim
+    program = (
+        "import sys, h5py, numpy as np\n"
+        "read = []\n"
+        "with h5py.File(sys.argv[1]) as file:\n"
+        "    file.visititems(lambda name, item: read.append((name, item[()])) if isinstance(item, h5py.Dataset) else None)\n"
+        "    print(int(file['entry/capture_device_monitor_exposure/codes'][0].astype(np.int64).sum()), len(read))\n"
+        "assert 'hdf5plugin' not in sys.modules\n"
+    )
+    result = in_a_python_without_the_filter(program, path)
+    assert result.returncode == 0, result.stderr
+    total, datasets = (int(word) for word in result.stdout.split())
+    assert total == int(make_attempt(0).captures[3].codes.astype(np.int64).sum())
+    assert datasets > 50
+
+
+def test_zstandard_is_what_such_an_archive_is_without(
+    make_header: Callable[..., Any], make_attempt: MakeAttempt, tmp_path: Path
+) -> None:
+    with SessionFolder.create(tmp_path / "session", make_header(1)) as folder:
+        folder.commit(make_attempt(0))
+        path = seal(folder)
+    program = "import sys, h5py; h5py.File(sys.argv[1])['entry/capture_device_monitor_exposure/codes'][0]"
+    result = in_a_python_without_the_filter(program, path)
+    assert result.returncode == 1
+    assert "find plugin" in result.stderr
+
+
+def test_a_folder_of_both_compressions_is_sealed_in_the_first(
+    make_header: Callable[..., Any], make_attempt: MakeAttempt, tmp_path: Path
+) -> None:
+    with SessionFolder.create(tmp_path / "session", make_header(3)) as folder:
+        folder.commit(make_attempt(0))
+    with h5py.File(tmp_path / "session" / "session.h5", "r+") as file:
+        file.attrs["compression"] = "gzip"
+    with SessionFolder.open(tmp_path / "session") as folder:
+        folder.commit(make_attempt(1))
+        path = seal(folder)
+    with h5py.File(path) as file:
+        assert filters(file["entry/capture_device_monitor_exposure/codes"])[1] == 32015
+    with open_session(path) as session:
+        session.verify()
+        for step, found in enumerate(session.attempts()):
+            for capture, made in zip(found.captures, make_attempt(step).captures, strict=True):
+                assert np.array_equal(capture.codes, made.codes)
