@@ -20,6 +20,9 @@ from aimdlab.session.table import Columns, TableRows, write_table
 CaptureKey = tuple[str, str, int, str]
 """(channel, kind, samples, dtype): captures that agree in these are rows of one dataset."""
 
+CapturePlace = tuple[str, int]
+"""(group, row): where a capture lies."""
+
 NO_CODE = -(2**31)
 """Stands in the row vector ``hole_code`` for "there is none"."""
 
@@ -76,17 +79,20 @@ class CaptureRows:
         self._rows: dict[CaptureKey, _Rows] = {}
         self._index = TableRows({"attempt": "<i4", "position": "<i4", "group": str, "row": "<i4"})
 
-    def add(self, record: StoredRecord, source: h5py.Group) -> None:
-        """Copy the captures of one attempt from its group (of its file)."""
+    def add(self, record: StoredRecord, source: h5py.Group) -> list[CapturePlace]:
+        """Copy the captures of one attempt from its group (of its file); returns where each lies now."""
+        places = []
         for position, (key, capture) in enumerate(zip(capture_shapes(record), record.attempt["captures"], strict=True)):
             rows = self._rows.get(key) or self._begin(key)
-            self._index.add((record.index, position, rows.name, len(rows.codes)))
+            places.append((rows.name, len(rows.codes)))
+            self._index.add((record.index, position, *places[-1]))
             rows.codes.append(attempt_file.codes_dataset(source, position, record.name))
             own = {"attempt": record.index, "step": record.step, "number": record.number, "position": position}
             for name, vector in rows.vectors.items():
                 value = own[name] if name in own else capture[name]
                 vector.append(NO_CODE if value is None else value)
             rows.units.append((capture["unit"],))
+        return places
 
     def _begin(self, key: CaptureKey) -> _Rows:
         channel, kind, samples, dtype = key
@@ -97,7 +103,7 @@ class CaptureRows:
         return rows
 
     def finish(self) -> list[str]:
-        """Write the row vectors, the axes and the index; returns the names of the groups, exposures first."""
+        """Write the row vectors, the axes and the index; returns the names of the groups."""
         for key, rows in self._rows.items():
             channel, kind, samples = hdf5.without_nul(key[0]), hdf5.without_nul(key[1]), key[2]
             group = rows.group
@@ -110,14 +116,14 @@ class CaptureRows:
             group["scale"].attrs["units"] = f"{unit}/code"
             write_table(group, "unit", rows.units, {"unit": str})
             group.attrs["channel"], group.attrs["kind"] = channel, kind
+            hdf5.write_text(group, "title", f"{channel}, {kind}: raw codes of {len(rows.codes)} captures, one per row")
             group.attrs["signal"] = "codes"
             group.attrs["axes"] = ["attempt", "time" if _write_time(rows, samples) else "."]
             group["codes"].attrs["units"] = "code"
             group["codes"].attrs["long_name"] = f"{channel}, {kind}: value = code * scale + offset, in {unit}"
             group["codes"].attrs["interpretation"] = "spectrum"  # rows are curves, not an image
         self._index.write(self._entry, "capture_index")
-        names = [rows.name for rows in self._rows.values()]
-        return sorted(names, key=lambda name: self._entry[name].attrs["kind"] != "exposure")
+        return [rows.name for rows in self._rows.values()]
 
 
 def _write_time(rows: _Rows, samples: int) -> bool:
@@ -177,6 +183,7 @@ class ReadingSeries:
             group = self._entry.create_group(name)
             label = hdf5.without_nul(reading)
             group.attrs.update({"NX_class": "NXdata", "signal": "value", "axes": ["time"], "reading": label})
+            hdf5.write_text(group, "title", label)
             hdf5.write_array(group, "value", pairs[1]).attrs["units"] = hdf5.without_nul(unit)
             hdf5.write_array(group, "t_s", pairs[0]).attrs["units"] = "s"
             with np.errstate(over="ignore", invalid="ignore"):  # times are whatever was recorded
