@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import platform
 import subprocess
@@ -83,11 +84,18 @@ def write_new_durably(path: Path, data: Buffer, *, temporary: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def make_folders_durably(path: Path) -> None:
+def is_disk_full(error: OSError) -> bool:
+    """Whether an error says that there is no room, or that this user's share of it is used up."""
+    full = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+    disk_quota_exceeded = 1295  # Windows, which Python does not translate
+    return error.errno in full or getattr(error, "winerror", None) == disk_quota_exceeded
+
+
+def make_folders_durably(path: Path, mode: int = 0o700) -> None:
     """Make a folder, for this user alone, and those above it that are missing; OSError if that cannot be."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=mode, exist_ok=True)
         fsync_folder(folder.parent)
 
 

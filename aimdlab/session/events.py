@@ -2,10 +2,14 @@
 
 Everything that happens in a run is reported here, by any thread. A line goes to the operating system at once, so that
 it survives the death of the run; a power cut can cost the lines since the last durable one.
+
+A flush that fails leaves it open which of the lines before it are on the medium, and the system does not say so again:
+they are written once more, or nothing is.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
@@ -80,37 +84,61 @@ class EventLog:
         path: the file; made if it is not there.
         anchor: what the first event names as its ``previous``, the hash of the session's header.
         bench_clock: gives the bench time in seconds.
+        make_room: called when the disk is full; returns whether there is room now.
 
-    Raises RecordAlteredError if the log is there and its chain is broken.
+    Raises RecordAlteredError if the log is there and its chain is broken, RecordError if it cannot be written.
     """
 
     def __init__(
-        self, path: Path, *, anchor: str = canonical.NO_HASH, bench_clock: Callable[[], float] | None = None
+        self,
+        path: Path,
+        *,
+        anchor: str = canonical.NO_HASH,
+        bench_clock: Callable[[], float] | None = None,
+        make_room: Callable[[], bool] | None = None,
     ) -> None:
         self.path = path
         self.bench_clock = bench_clock
+        self._make_room = make_room
+        self._anchor = anchor
         self._lock = threading.Lock()
+        self._doubtful = False
+        self._broken = False
         n, previous = 0, anchor
-        content = path.read_bytes() if path.exists() else b""
-        whole = _whole_bytes(content)
-        for event in check_event_lines(_lines(content[:whole]), anchor):
-            n, previous = event.n + 1, event.sha256
-        torn = content[whole:]
-        if torn:
-            aside = path.with_name(f"{path.stem}.torn-{n}")
-            _platform.write_durably(aside, torn, temporary=aside.with_name(aside.name + ".tmp"))
-        # Unbuffered: one event, one write, nothing left in this process when it dies.
-        self._file = path.open("ab", buffering=0)
+        try:
+            content = path.read_bytes() if path.exists() else b""
+            whole = _whole_bytes(content)
+            for event in check_event_lines(_lines(content[:whole]), anchor):
+                n, previous = event.n + 1, event.sha256
+            torn = content[whole:]
+            aside = _set_aside(path, n, torn) if torn else path
+            # Unbuffered: one event, one write, nothing left in this process when it dies.
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise RecordError(f"{path}: the event log cannot be gone on with: {error}") from error
         self._end = _End(n, previous, whole)
-        if torn:
-            self._file.truncate(whole)
-            self.record(
-                "log.torn",
-                f"the log ended in the middle of an event; its {len(torn)} bytes were set aside in {aside.name}",
-                source="session",
-                durable=True,
-                text=torn.decode(errors="replace"),
-            )
+        try:
+            if torn:
+                self._file.truncate(whole)
+            # What a run that was killed had not flushed, and the name of a new log. And what was cut off must be gone
+            # before the next line is written, or a power cut could leave a mixture of both.
+            _platform.fsync_file(self._file)
+            _platform.fsync_folder(path.parent)
+            self._flushed = whole
+            if torn:
+                self.record(
+                    "log.torn",
+                    f"the log ended in the middle of an event; its {len(torn)} bytes were set aside in {aside.name}",
+                    source="session",
+                    durable=True,
+                    text=torn.decode(errors="replace"),
+                )
+        except OSError as error:
+            self._file.close()
+            raise RecordError(f"{path}: the event log cannot be gone on with: {error}") from error
+        except BaseException:
+            self._file.close()
+            raise
 
     @property
     def count(self) -> int:
@@ -131,6 +159,8 @@ class EventLog:
         with self._lock:
             if self._file.closed:
                 raise RecordError(f"{self.path}: the event log is closed")
+            if self._broken:
+                raise RecordError(f"{self.path}: the disk failed; see to it, then open the session again")
             self._find_end()
             fields: dict[str, Any] = {
                 "n": self._end.n,
@@ -145,19 +175,31 @@ class EventLog:
             }
             digest = canonical.sha256(canonical.encode(fields))
             line = (canonical.encode({**fields, "sha256": digest}) + "\n").encode()
-            self._append(line, durable=durable)
-            self._end = _End(self._end.n + 1, digest, self._end.size + len(line))
+            after = _End(self._end.n + 1, digest, self._end.size + len(line))
+            self._append(line, after, durable=durable)
+            self._end = after
 
     def sync(self) -> None:
-        """Bring every event so far to the medium."""
+        """Bring every event so far to the medium; RecordError if that fails."""
         with self._lock:
-            _platform.fsync_file(self._file)
+            try:
+                self._flush(self._end)
+            except OSError as error:
+                raise RecordError(f"{self.path}: the events cannot be brought to the medium: {error}") from error
 
     def close(self) -> None:
-        """Bring everything to the medium and close the file; closing twice does nothing."""
+        """Bring everything to the medium and close the file, which is closed even if that fails (RecordError).
+
+        Closing twice does nothing.
+        """
         with self._lock:
-            if not self._file.closed:
-                _platform.fsync_file(self._file)
+            if self._file.closed:
+                return
+            try:
+                self._flush(self._end)
+            except OSError as error:
+                raise RecordError(f"{self.path}: the last events may be lost: {error}") from error
+            finally:
                 self._file.close()
 
     def _bench_s(self) -> float | None:
@@ -182,18 +224,70 @@ class EventLog:
                 raise RecordAlteredError(f"{event.name} was added to {self.path} by another program")
             self._end = _End(event.n + 1, event.sha256, self._end.size + len(line.encode()) + 1)
         if len(tail) > whole:
-            self._file.truncate(self._end.size)
+            self._cut()
 
-    def _append(self, line: bytes, *, durable: bool) -> None:
+    def _append(self, line: bytes, after: _End, *, durable: bool) -> None:
+        """Write one line, which makes ``after`` the end; on a full disk once more if room can be made."""
+        try:
+            self._write(line, after, durable=durable)
+        except OSError as error:
+            if not (_platform.is_disk_full(error) and self._make_room is not None and self._make_room()):
+                raise RecordError(f"{self.path}: an event cannot be written: {error}") from error
+            try:
+                self._write(line, after, durable=durable)
+            except OSError as again:
+                raise RecordError(f"{self.path}: an event cannot be written: {again}") from again
+
+    def _write(self, line: bytes, after: _End, *, durable: bool) -> None:
         try:
             rest = memoryview(line)
             while rest:  # a write may take a part; a full disk then refuses the next one
                 rest = rest[self._file.write(rest) :]
             if durable:
+                self._flush(after)
+        except OSError:
+            self._cut()
+            raise
+
+    def _cut(self) -> None:
+        """Cut off what stands behind the end: half a line must not stand before the next one."""
+        try:
+            self._file.truncate(self._end.size)
+            self._flush(self._end)
+        except OSError:
+            # Whatever stands there now, this log writes no more; whoever opens it next finds out.
+            self._broken = os.fstat(self._file.fileno()).st_size != self._end.size
+
+    def _flush(self, end: _End) -> None:
+        """Bring the log up to ``end`` to the medium; raises OSError."""
+        try:
+            if self._doubtful:
+                self._write_again(end)
+            else:
                 _platform.fsync_file(self._file)
-        except OSError as error:
-            self._file.truncate(self._end.size)  # half a line must not stand before the next one
-            raise RecordError(f"{self.path}: an event cannot be written: {error}") from error
+        except OSError:
+            self._doubtful = True
+            raise
+        self._doubtful = False
+        self._flushed = end.size
+
+    def _write_again(self, end: _End) -> None:
+        """Write the lines since the last flush that worked anew, if the system still has them as they were."""
+        content = self.path.read_bytes()[: end.size]
+        last = self._anchor
+        try:
+            for event in check_event_lines(_lines(content), self._anchor):
+                last = event.sha256
+        except RecordAlteredError as error:
+            raise OSError(errno.EIO, f"the disk lost events: {error}") from error
+        if last != end.previous:
+            raise OSError(errno.EIO, "the disk lost the last events")
+        with self.path.open("r+b", buffering=0) as log:
+            log.seek(self._flushed)
+            rest = memoryview(content)[self._flushed :]
+            while rest:
+                rest = rest[log.write(rest) :]
+            _platform.fsync_file(log)
 
 
 def read_events(path: Path, anchor: str) -> Iterator[Event]:
@@ -230,6 +324,17 @@ def parse_event(line: str, position: int) -> Event:
     if not canonically_spelled or stored != digest:
         raise RecordAlteredError(f"{event.name} was altered: it does not have the hash it was written with")
     return event
+
+
+def _set_aside(log: Path, n: int, torn: bytes) -> Path:
+    """Keep the bytes of a torn line beside the log, under a name that nothing else was set aside under."""
+    aside = base = log.with_name(f"{log.stem}.torn-{n}")
+    copy = 1
+    while aside.exists() and aside.read_bytes() != torn:
+        copy += 1
+        aside = base.with_name(f"{base.name}-{copy}")
+    _platform.write_durably(aside, torn, temporary=aside.with_name(aside.name + ".tmp"))
+    return aside
 
 
 def _spell(plain: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -62,38 +63,51 @@ def send(session: Path, word: str, text: str = "", sender: str = "") -> None:
         raise RecordError(f"{path}: the command {word!r} cannot be written: {error}") from error
 
 
+def make_inbox(session: Path) -> None:
+    """Make the folders of an inbox where they are missing; OSError if that cannot be."""
+    for folder in (session / FOLDER, session / FOLDER / "done", session / FOLDER / "refused"):
+        folder.mkdir(exist_ok=True)
+
+
 class Inbox:
     """The receiving end; one per session.
+
+    A command is reported first and put away then: a crash in between neither loses it nor has it obeyed twice, because
+    what the event log already holds is only put away.
 
     Args:
         session: the session folder; the inbox is made if it is not there.
         events: where every command and everything malformed is reported.
+        reported: the file names of commands that the event log holds from before.
     """
 
-    def __init__(self, session: Path, events: EventLog) -> None:
+    def __init__(self, session: Path, events: EventLog, reported: Iterable[str] = ()) -> None:
         self._inbox = session / FOLDER
         self._done = self._inbox / "done"
         self._refused = self._inbox / "refused"
         self._events = events
-        for folder in (self._inbox, self._done, self._refused):
-            folder.mkdir(exist_ok=True)
+        self._reported = set(reported)
+        make_inbox(session)
 
     def poll(self) -> list[Command]:
         """The commands that came since the last time, in the order they were sent; each is given once.
 
-        A file that is no command is moved to ``inbox/refused`` and reported as an event.
+        A file that is no command is moved to ``inbox/refused`` and reported as an event. Raises RecordError if a
+        command cannot be reported or put away.
         """
         commands = []
         for path in sorted(self._inbox.glob("*.json")):
+            if path.name in self._reported:
+                self._move(path, self._done)
+                continue
             try:
                 command = _parse(path)
             except (OSError, ValueError) as error:
-                self._move(path, self._refused)
                 self._events.record(
                     "command.refused", f"{path.name} in the inbox is no command: {error}", source="inbox", durable=True
                 )
+                self._move(path, self._refused)
                 continue
-            self._move(path, self._done)
             self._events.record(
                 "command.received",
                 f"{command.sender or 'somebody'} says {command.word}" + (f": {command.text}" if command.text else ""),
@@ -103,15 +117,17 @@ class Inbox:
                 text=command.text,
                 sender=command.sender,
                 sent_utc=command.utc,
+                file=path.name,
             )
+            self._reported.add(path.name)
             commands.append(command)
+            self._move(path, self._done)
         return commands
 
     def _move(self, path: Path, folder: Path) -> None:
         try:
-            path.replace(folder / path.name)
+            _platform.rename_durably(path, folder / path.name)
         except OSError as error:
-            # Left in place it would be obeyed again and again.
             raise RecordError(f"{path} cannot be moved to {folder}: {error}") from error
 
 

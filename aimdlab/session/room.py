@@ -1,29 +1,189 @@
-"""Room on the disk, looked at before anything is written: HDF5 does not survive a full disk."""
+"""Room on the disk: asked for before a run begins and before every attempt, and a reserve that is really there.
+
+A night is not to die of a full disk, and what was measured is not to be lost to one. So a run is refused that would
+surely not fit, it stops before an attempt that might not, and should the disk be full all the same (another program, a
+quota), a file of the session's own is given up for the attempt in hand. Figures: ``docs/decisions/0018-room.md``.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from aimdlab.errors import RecordError
+from aimdlab import _platform
+from aimdlab.errors import ConfigurationError, RecordError
+from aimdlab.session.attempt_record import StoredRecord, capture_shapes
 
-_RESERVE_BYTES = 16 << 20
+RESERVE_FILE = "reserve"
+
+# For what other programs write meanwhile, and for what is small: events, tables, the medium's own bookkeeping.
+_MARGIN_BYTES = 16 << 20
+# Stored bytes over raw bytes: 8 bits with noise of 0.7 codes, and the noisiest that was measured (decision 13).
+_EXPECTED_SHARE = 0.15
+_LARGEST_SHARE = 0.4
+# Of an attempt besides its codes: record, readings, features, HDF5's own.
+_ATTEMPT_BYTES = 1 << 20
+_AXIS_BYTES = 8  # a sample of a time axis, which a sealed file has and the folder has not
+_BLOCK = 1 << 20
 
 
-def require_room(folder: Path, needed_bytes: int, purpose: str) -> None:
-    """Raise RecordError unless the disk of ``folder`` has room for ``needed_bytes`` and a reserve of 16 MiB."""
-    needed = needed_bytes + _RESERVE_BYTES
+def bytes_at_start(raw_bytes: int) -> int:
+    """Room without which a run of ``raw_bytes`` of captures is refused: folder, sealed file, margin."""
+    return round(2 * _EXPECTED_SHARE * raw_bytes) + _MARGIN_BYTES
+
+
+def refuse_without_room(path: Path, raw_bytes: int) -> None:
+    """Raise ConfigurationError if no session of ``raw_bytes`` of captures can be written to the new folder ``path``.
+
+    Asked before anything is connected. The folder must be writable, flush its names, and have room for both copies as
+    they are expected.
+    """
+    above = _nearest(path)
     try:
-        free = shutil.disk_usage(folder).free
+        with tempfile.TemporaryFile(dir=above) as probe:  # tells a quota that is used up, too
+            probe.write(os.urandom(4096))
+            probe.flush()
+            os.fsync(probe.fileno())
+        _platform.fsync_folder(above)
+        free = shutil.disk_usage(above).free
     except OSError as error:
-        raise RecordError(f"{folder}: the disk cannot be asked for its room: {error.strerror}") from error
+        raise ConfigurationError(
+            f"no session can be written at {path}: {above} takes no file: {error.strerror}. Choose another path."
+        ) from error
+    needed = bytes_at_start(raw_bytes)
     if free < needed:
-        raise RecordError(
-            f"disk full: {free / 1e6:.0f} MB free at {folder}, {needed / 1e6:.0f} MB needed to {purpose}; "
-            "make room and resume or seal the session. What was committed is safe."
+        raise ConfigurationError(
+            f"no room for the session {path}: {_size(needed)} needed for it and its sealed copy, as far as can be "
+            f"foreseen ({_size(raw_bytes)} of captures before compression), {_size(free)} free. "
+            "Make room or choose another disk."
         )
 
 
+def require_room(folder: Path, needed_bytes: int, purpose: str) -> None:
+    """Raise RecordError unless the disk of ``folder`` has room for ``needed_bytes`` and a margin of 16 MiB."""
+    needed = needed_bytes + _MARGIN_BYTES
+    free = free_bytes(folder)
+    if free < needed:
+        raise RecordError(
+            f"disk full: {_size(free)} free at {folder}, {_size(needed)} needed to {purpose}. "
+            "Everything measured is safe; make room, then resume or seal the session."
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that can still be written to the disk of ``folder``; RecordError if it cannot be asked."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError as error:
+        raise RecordError(f"{folder}: the disk cannot be asked for its room: {error.strerror}") from error
+
+
 def folder_bytes(folder: Path) -> int:
-    """Size of all files in a folder and below."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Size of all files of a session folder, without its reserve."""
+    return sum(_sizes(folder))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file() and path.name != RESERVE_FILE:
+                yield path.stat().st_size
+        except FileNotFoundError:  # a command that was just taken from the inbox
+            continue
+
+
+class Room:
+    """What a session takes of the disk, and what it will still need.
+
+    Args:
+        folder: the session's folder.
+        plan: its plan; ``storage_bytes`` of a step are the raw bytes of its captures.
+    """
+
+    def __init__(self, folder: Path, plan: Sequence[Mapping[str, Any]]) -> None:
+        self._folder = folder
+        self._reserve = folder / RESERVE_FILE
+        self._lock = threading.Lock()
+        self._raw = [0 if step.get("omitted") else int(step.get("storage_bytes", 0)) for step in plan]
+        self._waiting = set(range(len(self._raw)))
+        self._stored = folder_bytes(folder)
+        self._attempts_stored = 0
+        self._attempts_raw = 0
+        self._axes: dict[tuple[str, str, int, str], int] = {}
+
+    @property
+    def sealed_bytes(self) -> int:
+        """Room that the sealed file will take, as far as the session has come; rather too much than too little."""
+        return self._stored + sum(self._axes.values())
+
+    def count(self, record: StoredRecord, file_bytes: int, *, new: bool) -> None:
+        """Take an attempt into account; ``new`` if its file was not there when the session was opened."""
+        shapes = capture_shapes(record)
+        self._axes |= {shape: _AXIS_BYTES * shape[2] for shape in shapes}
+        self._attempts_raw += sum(samples * int(dtype[-1]) for _, _, samples, dtype in shapes)
+        self._attempts_stored += file_bytes
+        self._waiting.discard(record.step)
+        if new:
+            self._stored += file_bytes
+
+    def require_for_attempt(self, step: int, name: str) -> None:
+        """Raise RecordError unless an attempt at ``step`` can be kept, however badly it compresses, and all be sealed.
+
+        A reserve as large as the largest attempt lies in the folder from the first call on.
+        """
+        attempt = self._raw[step] + _ATTEMPT_BYTES
+        axes = _AXIS_BYTES * self._raw[step]
+        purpose = f"measure at {name} and to seal the session"
+        needed = self.sealed_bytes + 2 * attempt + axes
+        largest = max(self._raw) + _ATTEMPT_BYTES
+        held = self._reserve.stat().st_size if self._reserve.exists() else 0
+        if held < largest:
+            require_room(self._folder, needed + largest, purpose)
+            self._hold(largest, purpose)
+        require_room(self._folder, needed, purpose)
+
+    def shortage(self) -> tuple[int, int]:
+        """(bytes still needed to the end of the plan and to seal it, bytes free), projected from the attempts so far.
+
+        Before the first attempt the noisiest captures are assumed.
+        """
+        share = self._attempts_stored / self._attempts_raw if self._attempts_raw else _LARGEST_SHARE
+        coming = round(share * sum(self._raw[step] for step in self._waiting))
+        return self.sealed_bytes + 2 * coming + _MARGIN_BYTES, free_bytes(self._folder)
+
+    def give_up_reserve(self) -> bool:
+        """Make room for what must be written now; False if nothing was held any more."""
+        with self._lock:
+            try:
+                self._reserve.unlink()
+            except OSError:  # there is none, or the disk takes no more orders: what was to be written says so
+                return False
+            return True
+
+    def _hold(self, size: int, purpose: str) -> None:
+        """Take ``size`` bytes from the disk: real ones, which no compression and no hole makes smaller."""
+        try:
+            with self._reserve.open("wb") as stream:
+                for start in range(0, size, _BLOCK):
+                    stream.write(os.urandom(min(_BLOCK, size - start)))
+                _platform.fsync_file(stream)
+        except OSError as error:
+            self._reserve.unlink(missing_ok=True)
+            raise RecordError(
+                f"disk full: no reserve of {_size(size)} can be laid aside at {self._folder}, which is needed to "
+                f"{purpose}: {error.strerror}. Everything measured is safe; make room, then resume or seal the session."
+            ) from error
+
+
+def _nearest(path: Path) -> Path:
+    """The folder that ``path`` would be made in, or below which."""
+    return next((parent for parent in path.absolute().parents if parent.is_dir()), path.absolute())
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
