@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from numpy.typing import NDArray
-
 from aimdlab.errors import RecordAlteredError
-from aimdlab.session.attempt_record import StoredRecord, check_codes
+from aimdlab.session.attempt_record import ArrayLoader, StoredRecord, attempt_from_record, check_codes
 from aimdlab.session.chain import check_links
 from aimdlab.session.events import Event
 from aimdlab.session.header import SessionHeader
@@ -31,6 +29,73 @@ class ChainEnd:
 
     count: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class StoredAttempt:
+    """An attempt as it is stored; a link of the chain.
+
+    Attributes:
+        record: its record.
+        codes: per capture, what loads its codes, unchecked; to be called before the next attempt is asked for.
+        readings: per reading, what loads its times and values, likewise.
+    """
+
+    record: StoredRecord
+    codes: list[ArrayLoader]
+    readings: list[ArrayLoader]
+
+    @property
+    def index(self) -> int:
+        """Position in the chain."""
+        return self.record.index
+
+    @property
+    def previous(self) -> str:
+        """Hash of the record before."""
+        return self.record.previous
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the record."""
+        return self.record.sha256
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.record.name
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What closes a sealed session.
+
+    Attributes:
+        root_sha256: hash of the root record, the one number that stands for the whole session.
+        signed_by: public key whose signature of the root was proven (base64), or "" if the session is not signed.
+    """
+
+    root_sha256: str
+    signed_by: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verifying found where nothing was altered.
+
+    Attributes:
+        header_sha256: hash of the header, where both chains start.
+        attempts: end of the chain of attempts.
+        events: end of the chain of events.
+        unreported: the attempt at the end that the event log does not report (yet), by name, or "".
+        seal: root and signature; None while the session is a folder.
+    """
+
+    header_sha256: str
+    attempts: ChainEnd
+    events: ChainEnd
+    unreported: str
+    seal: Seal | None
 
 
 class Session(ABC):
@@ -75,27 +140,30 @@ class Session(ABC):
         """The verdict of every step of the plan."""
         return step_results(self.header, self.records())
 
-    def verify(self) -> None:
-        """Recompute every hash from what is stored.
+    def verify(self) -> Verification:
+        """Recompute every hash from what is stored; a run may be writing to a folder meanwhile.
 
         Raises RecordAlteredError naming the first record altered, removed, added or moved.
         """
         self._check_head()
         committed = []
+        stored_attempts = self._look_at_attempts()
         attempts = events = ChainEnd(0, self.header_sha256)
+        unreported = ""
         for event in self.events():
             events = ChainEnd(event.n + 1, event.sha256)
             if event.kind in (COMMITTED, FOUND):
                 committed.append(event.data)
-        records = check_links(
-            self.records(), anchor=self.header_sha256, anchor_name="the session's header", kind="attempt"
-        )
+        found = stored_attempts(committed)
+        chain = check_links(found, anchor=self.header_sha256, anchor_name="the session's header", kind="attempt")
         with SideBySide() as checks:
-            for record in records:
-                self._check_committed(record, committed)
-                self.load(record)  # checks the readings
-                for position in range(len(record.attempt["captures"])):
-                    checks.add(partial(check_codes, record, position, self._codes(record, position)))
+            for stored in chain:
+                record = stored.record
+                if self._is_unreported(record, committed):
+                    unreported = record.name
+                attempt_from_record(record, stored.codes, stored.readings)  # checks the readings
+                for position, load in enumerate(stored.codes):
+                    checks.add(partial(check_codes, record, position, load()))
                 attempts = ChainEnd(record.index + 1, record.sha256)
         if attempts.count < len(committed):
             lost = committed[attempts.count]
@@ -103,28 +171,37 @@ class Session(ABC):
                 f"attempt {lost['number']} at step {lost['step']} ({lost['step_id']}) was removed: the event log "
                 f"says that it was committed as number {attempts.count}"
             )
-        self._check_tail({"attempts": attempts, "events": events})
+        seal = self._check_tail({"attempts": attempts, "events": events})
+        return Verification(self.header_sha256, attempts, events, unreported, seal)
 
-    def _check_committed(self, record: StoredRecord, committed: list[dict[str, Any]]) -> None:
-        if record.index >= len(committed):
-            # The run may have died between the attempt and the event that reports it.
-            if not self._may_be_unreported or record.index > len(committed):
-                raise RecordAlteredError(f"{record.name} was added: the event log knows nothing of it")
-        elif committed[record.index]["sha256"] != record.sha256:
-            raise RecordAlteredError(f"{record.name} was altered: it is not what the event log says was committed")
+    def _is_unreported(self, record: StoredRecord, committed: list[dict[str, Any]]) -> bool:
+        """Whether the event log does not report the attempt, where that may be; RecordAlteredError where it may not."""
+        if record.index < len(committed):
+            if committed[record.index]["sha256"] != record.sha256:
+                raise RecordAlteredError(f"{record.name} was altered: it is not what the event log says was committed")
+            return False
+        # A run writes the attempt and then the event that reports it; it may be, or may have died, between the two.
+        if not self._may_be_unreported or record.index > len(committed):
+            raise RecordAlteredError(
+                f"{record.name} was added, or the end of the event log was cut off: the log knows nothing of it"
+            )
+        return True
 
     _may_be_unreported = False
 
     @abstractmethod
-    def _codes(self, record: StoredRecord, position: int) -> NDArray[Any]:
-        """The codes of a capture as they are stored, not yet checked."""
+    def _look_at_attempts(self) -> Callable[[list[dict[str, Any]]], Iterator[StoredAttempt]]:
+        """Look what is there of attempts, before the event log is read.
+
+        Returns what then gives them in the order of commit, when told the data of the events that report commits.
+        """
 
     @abstractmethod
     def _check_head(self) -> None:
         """Check what comes before the chains."""
 
     @abstractmethod
-    def _check_tail(self, ends: dict[str, ChainEnd]) -> None:
+    def _check_tail(self, ends: dict[str, ChainEnd]) -> Seal | None:
         """Check what hangs on the chains, "attempts" and "events", once they are known to be whole."""
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import attempt_file, hdf5
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
-from aimdlab.session.base import ChainEnd, Session
+from aimdlab.session.base import ChainEnd, Session, StoredAttempt
 from aimdlab.session.events import Event, read_events
 from aimdlab.session.header_file import read_header
 from aimdlab.session.model import Attempt
@@ -92,7 +92,7 @@ class FolderSession(Session):
         found = []
         for path in sorted((self.path / ATTEMPTS_FOLDER).glob("*.h5")):
             record = read_attempt_record(path)
-            if path.name != attempt_file_name(record.step, record.number):
+            if path.name != _file_of(record):
                 raise RecordAlteredError(f"{record.name} was moved: it lies in {path}")
             found.append((record.index, AttemptEntry(path, record.sha256)))
         return [entry for _, entry in sorted(found, key=lambda item: item[0])]
@@ -116,14 +116,21 @@ class FolderSession(Session):
             if path.name not in known:
                 raise RecordAlteredError(f"the attempt in {path} was added: the event log knows nothing of it")
         for name, commit in zip(names, reported, strict=True):
-            called = f"attempt {commit['number']} at step {commit['step']} ({commit['step_id']})"
-            if not (folder / name).exists():
-                raise RecordAlteredError(f"{called} was removed: {folder / name} is not there")
-            with _open_attempt(folder / name) as file:
-                record = attempt_file.read_record(file, str(folder / name))
-                if record.sha256 != commit["sha256"]:
-                    raise RecordAlteredError(f"{called} was altered: it is not what the event log says was committed")
-                yield OpenAttempt(record, file)
+            yield from self._open_reported(folder / name, commit)
+
+    def _open_reported(self, path: Path, commit: Mapping[str, Any]) -> Iterator[OpenAttempt]:
+        """The attempt that an event reports, open until it is done with; RecordAlteredError if it is another one."""
+        called = f"attempt {commit['number']} at step {commit['step']} ({commit['step_id']})"
+        if not path.exists():
+            raise RecordAlteredError(f"{called} was removed: {path} is not there")
+        with _open_attempt(path) as file:
+            record = attempt_file.read_record(file, str(path))
+            if record.sha256 != commit["sha256"]:
+                moved = "" if path.name == _file_of(record) else f"; {record.name} was moved to its place"
+                raise RecordAlteredError(
+                    f"{called} was altered: it is not what the event log says was committed{moved}"
+                )
+            yield OpenAttempt(record, file)
 
     def load(self, record: StoredRecord) -> Attempt:
         """See :class:`Session`; a file is open only while an array is read from it."""
@@ -151,8 +158,46 @@ class FolderSession(Session):
     def _check_head(self) -> None:
         """The header was checked when it was read."""
 
+    def _look_at_attempts(self) -> Callable[[list[dict[str, Any]]], Iterator[StoredAttempt]]:
+        return partial(self._stored, {path.name for path in (self.path / ATTEMPTS_FOLDER).glob("*.h5")})
+
+    def _stored(self, present: set[str], committed: list[dict[str, Any]]) -> Iterator[StoredAttempt]:
+        """Those that the events report, then those that were there before the events were read and are not reported.
+
+        What a run commits while this is read is left out.
+        """
+        folder = self.path / ATTEMPTS_FOLDER
+        names = [attempt_file_name(int(commit["step"]), int(commit["number"])) for commit in committed]
+        for name, commit in zip(names, committed, strict=True):
+            for opened in self._open_reported(folder / name, commit):
+                yield _stored(opened)
+        others = [read_attempt_record(folder / name) for name in sorted(present.difference(names))]
+        for record, name in zip(others, sorted(present.difference(names)), strict=True):
+            if name != _file_of(record):
+                raise RecordAlteredError(f"{record.name} was moved: it lies in {folder / name}")
+        for record in sorted(others, key=lambda record: record.index):
+            with _open_attempt(folder / _file_of(record)) as file:
+                yield _stored(OpenAttempt(attempt_file.read_record(file, str(folder / _file_of(record))), file))
+
     def _check_tail(self, ends: dict[str, ChainEnd]) -> None:
-        """Nothing else is in a folder."""
+        """Nothing else is in a folder; but it may have been sealed and taken away while it was read."""
+        if not (self.path / HEADER_FILE).is_file():
+            raise RecordError(f"{self.path} was moved away while it was read")
+        if ends["attempts"].count and not ends["events"].count:
+            raise RecordAlteredError(f"the event log was removed: {self.path / EVENTS_FILE} holds no event")
+
+
+def _file_of(record: StoredRecord) -> str:
+    return attempt_file_name(record.step, record.number)
+
+
+def _stored(opened: OpenAttempt) -> StoredAttempt:
+    record, file = opened.record, opened.file
+    return StoredAttempt(
+        record,
+        [partial(attempt_file.read_codes, file, i, record.name) for i in range(len(record.attempt["captures"]))],
+        [partial(attempt_file.read_reading, file, i, record.name) for i in range(len(record.attempt["readings"]))],
+    )
 
 
 def read_attempt_record(path: Path) -> StoredRecord:

@@ -109,9 +109,9 @@ def key_for(public: str) -> BenchKey:
         if key.public == public:
             return key
     raise ConfigurationError(
-        f"the session says that it will be signed with key {_called(public)}, whose private file is not in {folder}. "
-        f"Put it there, from the computer that recorded or from your copy, or name its folder in {KEYS_VARIABLE}. "
-        "What was recorded stays as it is."
+        f"the session says that it will be signed with key {signing.called(public)}, whose private file is not in "
+        f"{folder}. Put it there, from the computer that recorded or from your copy, or name its folder in "
+        f"{KEYS_VARIABLE}. What was recorded stays as it is."
     )
 
 
@@ -162,10 +162,3 @@ def _load(private_file: Path, *, made: bool) -> BenchKey:
 
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{uuid4().hex}.tmp")
-
-
-def _called(public: str) -> str:
-    try:
-        return signing.fingerprint(public)
-    except ValueError:
-        return repr(public)

@@ -6,27 +6,33 @@ import shutil
 from pathlib import Path
 
 from aimdlab import _platform
-from aimdlab.errors import RecordError, SessionExistsError
+from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
+from aimdlab.session.keys import BenchKey, key_for
 from aimdlab.session.room import folder_bytes, require_room
 from aimdlab.session.sealed import SealedSession
 from aimdlab.session.sealed_file import write_sealed_file
 
 
-def seal(folder: SessionFolder) -> Path:
+def seal(folder: SessionFolder, key: BenchKey | None = None) -> Path:
     """Seal a session and return the path of its file; ``folder`` is closed and gone afterwards.
+
+    It is signed with the key that its header names: ``key``, or the one that lies on this computer. A session whose
+    header names none is not signed.
 
     The file is written under a temporary name, brought to the medium, opened again and verified; only then it gets its
     name, and only then the folder is removed. Interrupted at any point, either the folder or the complete file is
     there, and the next :func:`seal` or :func:`finish_interrupted_seal` cleans up.
 
     Raises RecordAlteredError if a record is not what was committed, RecordError if the file cannot be written,
-    SessionExistsError if another file has its name. The folder then stays as it is.
+    SessionExistsError if another file has its name, ConfigurationError if the key is not here or another one. The
+    folder then stays as it is.
     """
     target = sealed_path(folder.path)
     temporary = _temporary(target)
     if not target.exists():
+        key = _signing_key(folder.header.signing_key, key)
         folder.report_commits()
         folder.events.record("session.sealing", "the session ends and is sealed", source="session", durable=True)
     folder.close()
@@ -35,7 +41,7 @@ def seal(folder: SessionFolder) -> Path:
         return target
     require_room(target.parent, folder_bytes(folder.path), "seal the session")
     try:
-        write_sealed_file(FolderSession(folder.path), temporary)
+        write_sealed_file(FolderSession(folder.path), temporary, key)
         with SealedSession(temporary) as written:
             written.verify()
     except BaseException:
@@ -91,6 +97,18 @@ def _remove_folder(path: Path) -> None:
             f"{sealed_path(path)} is sealed and verified, but the folder {path} cannot be removed: {error}. "
             "Close whatever uses it and seal again."
         ) from error
+
+
+def _signing_key(wanted: str, given: BenchKey | None) -> BenchKey | None:
+    """The key to sign with; ConfigurationError if it is not the one that the header names."""
+    if not wanted:
+        return None
+    if given is not None and given.public != wanted:
+        raise ConfigurationError(
+            f"{given.public_file} is not the key that the session says it will be signed with. Seal it with the bench "
+            "file, and in the folder of keys, with which it was recorded."
+        )
+    return given or key_for(wanted)
 
 
 def _temporary(target: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError, RecordError
-from aimdlab.session import canonical, hdf5
+from aimdlab.session import canonical, hdf5, inspection, signing
 from aimdlab.session.attempt_file import check_record
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
-from aimdlab.session.base import ChainEnd, Session
+from aimdlab.session.base import ChainEnd, Seal, Session, StoredAttempt
 from aimdlab.session.events import Event, check_event_lines
+from aimdlab.session.header import FORMAT_VERSION
 from aimdlab.session.header_file import read_header
 from aimdlab.session.model import Attempt
 from aimdlab.session.tree import check_tree
@@ -60,8 +61,8 @@ class SealedSession(Session):
     def records(self) -> Iterator[StoredRecord]:
         """See :class:`Session`."""
         try:
-            hashes = self._entry["attempts"].fields("sha256")[:]
-            texts = hdf5.read_texts(self._entry["records"])
+            hashes = hdf5.read_table(self._entry, "attempts")["sha256"]
+            texts = hdf5.read_texts(inspection.find(self._entry, "records"))
             for position, (text, stored) in enumerate(zip(texts, hashes, strict=True)):
                 yield check_record(text, stored.decode(), f"record {position} of {self.path}")
         except hdf5.DAMAGE as error:
@@ -69,20 +70,13 @@ class SealedSession(Session):
 
     def load(self, record: StoredRecord) -> Attempt:
         """See :class:`Session`; arrays are read while this session is open."""
-        _, readings = self._places
-        return attempt_from_record(
-            record,
-            [partial(self._codes, record, position) for position in range(len(record.attempt["captures"]))],
-            [
-                partial(self._reading, readings.get((record.index, position)), record.name)
-                for position in range(len(record.attempt["readings"]))
-            ],
-        )
+        stored = self._stored_of(record)
+        return attempt_from_record(record, stored.codes, stored.readings)
 
     def events(self) -> Iterator[Event]:
         """See :class:`Session`."""
         try:
-            yield from check_event_lines(hdf5.read_texts(self._entry["events"]), self.header_sha256)
+            yield from check_event_lines(hdf5.read_texts(inspection.find(self._entry, "events")), self.header_sha256)
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{self.path}: the event log was altered: {error}") from error
 
@@ -99,11 +93,25 @@ class SealedSession(Session):
                     (int(row[0]), int(row[1])): (row[2].decode(), *(int(value) for value in row.tolist()[3:]))
                     for row in table
                 }
-                for table in (self._entry["capture_index"][:], self._entry["reading_index"][:])
+                for table in (hdf5.read_table(self._entry, name) for name in ("capture_index", "reading_index"))
             )
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{self.path}: the index of captures and readings was altered: {error}") from error
         return captures, readings
+
+    def _look_at_attempts(self) -> Callable[[list[dict[str, Any]]], Iterator[StoredAttempt]]:
+        return lambda _committed: map(self._stored_of, self.records())  # nobody writes to a sealed file
+
+    def _stored_of(self, record: StoredRecord) -> StoredAttempt:
+        _, readings = self._places
+        return StoredAttempt(
+            record,
+            [partial(self._codes, record, position) for position in range(len(record.attempt["captures"]))],
+            [
+                partial(self._reading, readings.get((record.index, position)), record.name)
+                for position in range(len(record.attempt["readings"]))
+            ],
+        )
 
     def _codes(self, record: StoredRecord, position: int) -> NDArray[Any]:
         captures, _ = self._places
@@ -121,8 +129,8 @@ class SealedSession(Session):
         try:
             dataset = self._datasets.get(path)
             if dataset is None:  # looking it up takes as long as unpacking a tenth of a megabyte
-                dataset = self._datasets[path] = self._entry[path]
-            array: NDArray[Any] = dataset[selection]
+                dataset = self._datasets[path] = inspection.find(self._entry, path)
+            array = hdf5.read_array(dataset, selection)
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{name} was altered: /{ENTRY}/{path} cannot be read: {error}") from error
         return array
@@ -133,7 +141,7 @@ class SealedSession(Session):
                 f"{self.path}: the session's header was altered: it is not the one that was sealed"
             )
 
-    def _check_tail(self, ends: dict[str, ChainEnd]) -> None:
+    def _check_tail(self, ends: dict[str, ChainEnd]) -> Seal:
         for what, end in ends.items():
             if self.root.get(what) != {"count": end.count, "last": end.sha256}:
                 raise RecordAlteredError(
@@ -147,13 +155,38 @@ class SealedSession(Session):
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{self.path}: the list of the file's contents was altered: {error}") from error
         check_tree(self._file, tree)
+        return Seal(hdf5.read_text(self._entry, f"{INTEGRITY}/root_sha256"), self._signed_by())
+
+    def _signed_by(self) -> str:
+        """The key that signed the root, "" if the header names none; RecordAlteredError if the signature is not its."""
+        wanted = self.header.signing_key
+        if not wanted:
+            return ""
+        try:
+            root, signature, key = (
+                hdf5.read_text(self._entry, f"{INTEGRITY}/{name}") for name in ("root", "signature", "signing_key")
+            )
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{self.path}: the signature was altered or removed: {error}") from error
+        if key != wanted:
+            raise RecordAlteredError(
+                f"{self.path}: the signing key was altered: it is not the one that the header names"
+            )
+        if not signing.has_signed(wanted, signature, root.encode()):
+            raise RecordAlteredError(
+                f"{self.path}: the signature is not that of the root record by the key {signing.called(wanted)}: it was"
+                " altered, or the session was and its hashes were recomputed"
+            )
+        return wanted
 
 
 def _find_entry(file: h5py.File, path: Path) -> h5py.Group:
     try:
-        entry, kind = file.get(ENTRY), file.attrs.get("format")
+        entry, kind, version = inspection.find(file, ENTRY) if ENTRY in file else None, file.attrs.get("format"), int(file.attrs.get("format_version", 0))
     except hdf5.DAMAGE as error:
         raise RecordAlteredError(f"{path} was altered: {error}") from error
     if kind != FORMAT or not isinstance(entry, h5py.Group):
         raise RecordError(f"{path} is an HDF5 file, but not a sealed session of aimdlab")
+    if version > FORMAT_VERSION:
+        raise RecordError(f"{path} has format version {version}, newer than this aimdlab can read ({FORMAT_VERSION}).")
     return entry

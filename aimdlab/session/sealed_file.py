@@ -18,22 +18,24 @@ from aimdlab.session.events import check_event_lines, read_event_lines
 from aimdlab.session.folder_reader import EVENTS_FILE, FolderSession
 from aimdlab.session.header import FORMAT_VERSION, utc_now
 from aimdlab.session.header_file import write_header
+from aimdlab.session.keys import BenchKey
 from aimdlab.session.sealed import ENTRY, FORMAT, INTEGRITY
 from aimdlab.session.sealed_arrays import CaptureRows, ReadingSeries
+from aimdlab.session.sealed_plot import ShownExposure
 from aimdlab.session.sealed_tables import AttemptTables, write_environment, write_steps
 from aimdlab.session.tree import describe_tree
 from aimdlab.session.verdicts import Tried, results_of, tried_of
 
 
-def write_sealed_file(session: FolderSession, path: Path) -> None:
-    """Write the sealed file of ``session`` to the new ``path`` and bring it to the medium.
+def write_sealed_file(session: FolderSession, path: Path, key: BenchKey | None) -> None:
+    """Write the sealed file of ``session`` to the new ``path``, signed with ``key``, and bring it to the medium.
 
     One attempt is in memory at a time, and of it only compressed codes. Raises RecordAlteredError if the folder's
     chains are broken, RecordError if the file cannot be written.
     """
     try:
         with hdf5.create_file(path) as file:
-            _write(session, file)
+            _write(session, file, key)
         _platform.fsync_path(path)
     except (OSError, RuntimeError) as error:  # HDF5's close raises RuntimeError on a full disk
         # HDF5's own words hold addresses; the operating system's are enough.
@@ -44,7 +46,7 @@ def write_sealed_file(session: FolderSession, path: Path) -> None:
         ) from error
 
 
-def _write(session: FolderSession, file: h5py.File) -> None:
+def _write(session: FolderSession, file: h5py.File, key: BenchKey | None) -> None:
     header = session.header
     file.attrs.update({"NX_class": "NXroot", "default": ENTRY, "format": FORMAT, "format_version": FORMAT_VERSION})
     file.attrs["creator"] = f"aimdlab {aimdlab.__version__}"
@@ -61,7 +63,7 @@ def _write(session: FolderSession, file: h5py.File) -> None:
     write_environment(entry, header)
     events, reported = _write_events(session, entry)
     attempts, captures = _write_attempts(session, entry, reported)
-    _write_integrity(session, file, captures, events=events, attempts=attempts)
+    _write_integrity(session, file, captures, key, events=events, attempts=attempts)
 
 
 def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, object], list[dict[str, Any]]]:
@@ -84,6 +86,7 @@ def _write_attempts(
     """Copy records, captures and readings; returns number and last hash of the attempts, and the groups of captures."""
     count, last, end_time = 0, session.header_sha256, session.header.created_utc
     captures, readings, tables = CaptureRows(entry), ReadingSeries(entry), AttemptTables()
+    shown = ShownExposure(entry)
     tried: dict[int, list[Tried]] = {}
     texts = hdf5.TextColumn(hdf5.create_texts(entry, "records", len(reported)))
     opened = session.open_attempts(reported)
@@ -91,13 +94,13 @@ def _write_attempts(
         record = attempt.record
         texts.add(record.text)
         tables.add(record)
-        captures.add(record, attempt.file)
+        shown.add(record, captures.add(record, attempt.file))
         readings.add(record, attempt.file)
         tried.setdefault(record.step, []).append(tried_of(record))
         count, last, end_time = record.index + 1, record.sha256, str(record.attempt["ended_utc"])
     texts.flush()
     groups = captures.finish()
-    plots = [*groups, *readings.finish()]
+    plots = [*shown.write(), *readings.finish()]
     tables.write(entry)
     write_steps(entry, session.header, results_of(session.header, tried))
     hdf5.write_text(entry, "end_time", hdf5.without_nul(end_time))
@@ -110,19 +113,23 @@ def _write_integrity(
     session: FolderSession,
     file: h5py.File,
     captures: list[str],
+    key: BenchKey | None,
     *,
     events: dict[str, object],
     attempts: dict[str, object],
 ) -> None:
-    """Write the list of everything in the file and the root record over it all."""
+    """Write the list of everything in the file, the root record over it all, and the bench's signature of that."""
     group = file[ENTRY].create_group(INTEGRITY)
     group.attrs["NX_class"] = "NXcollection"
-    own = [hdf5.create_text(group, name) for name in ("tree", "root", "root_sha256")]
+    if key is not None:
+        hdf5.write_text(group, "signing_key", key.public)
+    own = [hdf5.create_text(group, name) for name in ("tree", "root", "root_sha256", *(["signature"] if key else []))]
     codes = [f"/{ENTRY}/{name}/codes" for name in captures]
     chained = [f"/{ENTRY}/records", f"/{ENTRY}/events"]
     tree = canonical.encode(describe_tree(file, frozenset([*codes, *chained, *(dataset.name for dataset in own)])))
     root = canonical.encode(
         {
+            "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "session_id": session.header.session_id,
             "header": session.header_sha256,
@@ -133,5 +140,6 @@ def _write_integrity(
             "software": f"aimdlab {aimdlab.__version__}",
         }
     )
-    for dataset, text in zip(own, (tree, root, canonical.sha256(root)), strict=True):
+    texts = (tree, root, canonical.sha256(root), *([key.sign(root.encode())] if key else []))
+    for dataset, text in zip(own, texts, strict=True):
         dataset[()] = text

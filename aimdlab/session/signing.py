@@ -76,6 +76,14 @@ def fingerprint(public: str) -> str:
     return "-".join(digits[start : start + 4] for start in range(0, _FINGERPRINT_DIGITS, 4))
 
 
+def called(public: str) -> str:
+    """What to call a public key in a message, whatever it is."""
+    try:
+        return fingerprint(public)
+    except ValueError:
+        return repr(public)
+
+
 def sign(private: Ed25519PrivateKey, data: bytes) -> str:
     """The signature of ``data``: base64 of its 64 bytes."""
     return base64.b64encode(private.sign(data)).decode()

@@ -161,7 +161,7 @@ def flip_byte(path: Path) -> None:
         (edit("attempts/000001-02.h5", forge_verdict), "attempt 2 at step 1 .* was altered"),
         (edit("attempts/000001-02.h5", lambda file: file.pop("codes/0001")), "attempt 2 at step 1 .* removed"),
         (flip_byte, "(attempt 2 at step 1|000001-02.h5)"),
-        (lambda path: (path / "attempts/000001-02.h5").unlink(), "attempt number 2 was removed"),
+        (lambda path: (path / "attempts/000001-02.h5").unlink(), "attempt 2 at step 1 .* was removed"),
         (lambda path: (path / "attempts/000000-02.h5").unlink(), r"attempt 2 at step 0 .* was removed"),
         (lambda path: (path / "attempts/000001-02.h5").write_bytes(b""), "000001-02.h5 was altered"),
         (swap, "attempt . at step 1 .* was moved"),
