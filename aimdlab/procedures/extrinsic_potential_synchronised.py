@@ -25,6 +25,7 @@ from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR
 from aimdlab.scoring.features import PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.marks import Marks
 from aimdlab.scoring.parameters import KIND_SEQUENCE, GradientInjectedScoring, Scalar
 from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Criterion, Score
@@ -34,6 +35,7 @@ from aimdlab.scoring.synchronised import (
     WATCH,
     SynchronisedScoring,
     burst_from_flat,
+    mark_synchronised,
     score_synchronised,
 )
 from aimdlab.scoring.synchronised_leak import alone, measure_leak
@@ -142,6 +144,15 @@ class SynchronisedPotential(InjectionProcedure):
             return score_synchronised(captures, parameters, scoring, criteria)
         on_pulses = [limit for limit in criteria if limit.feature in PULSE_FEATURES]
         return super().features(captures, parameters, scoring, on_pulses, readings)
+
+    @classmethod
+    def marks(
+        cls, captures: Sequence[Capture], parameters: Mapping[str, Scalar], scoring: Mapping[str, Scalar]
+    ) -> tuple[Marks, ...]:
+        """See :func:`aimdlab.scoring.synchronised.mark_synchronised`; without signal as 20.2."""
+        if scoring.get("kind") == KIND_SEQUENCE:
+            return mark_synchronised(captures, parameters, scoring)
+        return super().marks(captures, parameters, scoring)
 
     def _setups(self, step: Step) -> BeatSetups:
         parameters = step.parameters

@@ -25,6 +25,7 @@ from aimdlab.config.device import DeviceFile
 from aimdlab.config.omission import Omission
 from aimdlab.config.test import TestFile
 from aimdlab.config.yaml_source import KeyPath, YamlSource
+from aimdlab.scoring.marks import Marks
 from aimdlab.scoring.parameters import Scalar
 from aimdlab.scoring.results import Criterion, Score
 
@@ -192,6 +193,11 @@ class Procedure(Protocol):
         """The steps; ConfigurationError, naming file and key, if they cannot be done. Connects to nothing."""
         ...
 
+    @classmethod
+    def check_criteria(cls, device: Loaded[DeviceFile]) -> None:
+        """ConfigurationError, naming file and key, if the limits of a device file cannot judge this test."""
+        ...
+
     def __init__(self, bench: Bench, subject: Subject) -> None: ...
 
     def prepare(self, step: Step) -> None:
@@ -220,4 +226,11 @@ class Procedure(Protocol):
         readings: Sequence[Reading] = (),
     ) -> Score:
         """The score of what was measured: a pure function of what the session holds."""
+        ...
+
+    @classmethod
+    def marks(
+        cls, captures: Sequence[Capture], parameters: Mapping[str, Scalar], scoring: Mapping[str, Scalar]
+    ) -> tuple[Marks, ...]:
+        """What :meth:`features` finds and judges in the captures, and where, for a picture; one per judged capture."""
         ...

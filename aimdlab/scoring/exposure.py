@@ -12,6 +12,7 @@ from aimdlab.scoring.criteria import judge
 from aimdlab.scoring.features import EXPOSURE_FEATURES, exposure_features, interval_doubt, pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.marks import Marks, marks_of
 from aimdlab.scoring.parameters import (
     KIND_BASELINE,
     KIND_CHECK,
@@ -85,6 +86,30 @@ def score_gradient_injected(
     return judge(features, criteria, proven=not problem, reason=problem, doubt=doubt)
 
 
+def mark_gradient_injected(
+    captures: Sequence[Capture], parameters: Mapping[str, Scalar], scoring: Mapping[str, Scalar]
+) -> tuple[Marks, ...]:
+    """The device's pulses as :func:`score_gradient_injected` finds them; nothing where they were not recorded."""
+    known = GradientInjectedScoring.from_flat(scoring)
+    if known.kind in (KIND_BASELINE, KIND_CHECK):
+        device = _only(captures, DEVICE_MONITOR, BASELINE)
+        train = None if isinstance(device, str) else find_pulses(device, None, device_pulse(known), 0.0)
+        end_s = known.exposure_s
+    else:
+        expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(parameters))
+        device = _only(captures, DEVICE_MONITOR, EXPOSURE)
+        train, _ = _trains(device, _zeroed(_only(captures, INJECTION_MONITOR, EXPOSURE)), known, expected)
+        end_s = _judged_until_s(known, expected, train) if train is not None else known.exposure_s
+    if train is None or isinstance(device, str):
+        return ()
+    return (marks_of(train, device, (0.0, end_s), known.pulse_polarity),)
+
+
+def _judged_until_s(known: GradientInjectedScoring, expected: ExpectedInjection, train: PulseTrain) -> float:
+    """The last burst may end after the exposure that was asked for; what the device does under it counts as well."""
+    return max(known.exposure_s, min(injection_end_s(expected.signal, known.exposure_s), train.end_s))
+
+
 def _was_watched(features: Sequence[Feature], known: GradientInjectedScoring) -> bool:
     """Whether the device was recorded under an exposure."""
     return known.kind == KIND_SEQUENCE and any(feature.name == "pulse_count" for feature in features)
@@ -118,10 +143,8 @@ def _sequence(
         problems.append(device)
     elif train is not None:
         problem = _device_problem(train, device, known)
-        # The last burst may end after the exposure that was asked for; what the device does under it counts as well.
-        end_s = injection_end_s(expected.signal, known.exposure_s)
-        features += _device_features(train, max(known.exposure_s, min(end_s, train.end_s)))
-        features += exposure_features(train, end_s)
+        features += _device_features(train, _judged_until_s(known, expected, train))
+        features += exposure_features(train, injection_end_s(expected.signal, known.exposure_s))
         problems += [problem, "" if problem else _cable_problem(train, known)]
     return tuple(features), next((problem for problem in problems if problem), "")
 

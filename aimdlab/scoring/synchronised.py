@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aimdlab.capture import Capture
 from aimdlab.errors import ConfigurationError
@@ -14,6 +14,7 @@ from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR
 from aimdlab.scoring.features import PULSE_FEATURES, interval_doubt, pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.marks import Marks, marks_of
 from aimdlab.scoring.parameters import GradientInjectedScoring, Scalar
 from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, Feature, Score, Verdict, find_feature
@@ -154,6 +155,30 @@ def score_synchronised(
     if reason and (problem or score.verdict is not Verdict.FAIL):
         return judge(features, criteria, proven=False, reason=reason)
     return score
+
+
+def mark_synchronised(
+    captures: Sequence[Capture], parameters: Mapping[str, Scalar], scoring: Mapping[str, Scalar]
+) -> tuple[Marks, ...]:
+    """The pulses of every exposed beat as :func:`score_synchronised` finds them; times are those of the capture."""
+    known, wanted = GradientInjectedScoring.from_flat(scoring), SynchronisedScoring.from_flat(scoring)
+    expected = ExpectedInjection(known.expected_ivamp_v, burst_from_flat(parameters))
+    tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
+    burst = BurstAtBeat(expected, tolerance, wanted.offset_s, wanted.delay_s)
+    leak = _verified(captures, burst, known)[1]
+    if leak is None:
+        return ()
+    marks = []
+    for injection, device in _pairs(captures)[0]:
+        beat = measure_beat(injection, device, burst, known, leak)
+        if beat.train is None:
+            marks.append(Marks(device, beat.problem or beat.doubt))
+            continue
+        # The beat's own zero is where the burst should begin.
+        train = replace(beat.train, times_s=beat.train.times_s + wanted.delay_s)
+        window_s = (float(train.times_s[0]), beat.end_s + wanted.delay_s)
+        marks.append(marks_of(train, device, window_s, known.pulse_polarity, beat.problem))
+    return tuple(marks)
 
 
 def _verified(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from aimdlab.bench.ceilings import Demand
 from aimdlab.bench.roles import Role, ScopeSetup
-from aimdlab.config.device import Therapy
+from aimdlab.config.campaign import Loaded
+from aimdlab.config.device import DeviceFile, Therapy
 from aimdlab.config.loading import problem, validate_part
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.injection.captures import (
@@ -42,7 +43,7 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
         features: what the test yields, unit by name; criteria on anything else are refused.
     """
     ranges, levels = read_ranges(subject, clause)
-    _check_criteria(subject, features)
+    check_criteria(subject.device, features)
     settings = validate_part(subject.test.source, ("captures",), subject.test.file.captures, CaptureSettings)
     _check_tolerance(subject, settings)
     _check_rate(subject, settings, ranges)
@@ -209,10 +210,10 @@ def _check_rate(subject: Subject, settings: CaptureSettings, ranges: SignalRange
             raise problem(subject.test.source, ("captures", "exposure_rate"), text)
 
 
-def _check_criteria(subject: Subject, features: Mapping[str, str]) -> None:
+def check_criteria(device: Loaded[DeviceFile], features: Mapping[str, str]) -> None:
     """Refuse limits on what this test does not yield, and limits that a silent device could meet."""
-    source = subject.device.source
-    for place, limit in enumerate(subject.device.file.criteria):
+    source = device.source
+    for place, limit in enumerate(device.file.criteria):
         if limit.feature not in features:
             raise problem(
                 source,
@@ -221,7 +222,7 @@ def _check_criteria(subject: Subject, features: Mapping[str, str]) -> None:
             )
         if limit.unit != features[limit.feature]:
             raise problem(source, ("criteria", place, "unit"), f"{limit.feature} is in {features[limit.feature]!r}.")
-    if not any(limit.feature == "pulse_interval_max" and limit.upper for limit in subject.device.file.criteria):
+    if not any(limit.feature == "pulse_interval_max" and limit.upper for limit in device.file.criteria):
         raise problem(
             source,
             ("criteria",),

@@ -16,10 +16,12 @@ import numpy as np
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.roles import DriveAmplifier, Oscilloscope, Role, ScopeSetup, SignalGenerator
 from aimdlab.capture import Capture, Reading
+from aimdlab.config.campaign import Loaded
+from aimdlab.config.device import DeviceFile
 from aimdlab.config.loading import validate_part
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
-from aimdlab.procedures.injection.plan import plan_test
+from aimdlab.procedures.injection.plan import check_criteria, plan_test
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, programming_criteria, settings_question
 from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
 from aimdlab.scoring.behind_network import back_pulse
@@ -30,11 +32,13 @@ from aimdlab.scoring.exposure import (
     EXPOSURE,
     INJECTION_MONITOR,
     VERIFY,
+    mark_gradient_injected,
     score_gradient_injected,
 )
 from aimdlab.scoring.features import EXPOSURE_FEATURES, PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
 from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.marks import Marks
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
 from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Criterion, Score
@@ -63,6 +67,11 @@ class InjectionProcedure:
     def plan(cls, subject: Subject) -> TestPlan:
         """The baseline, every combination of the test file with levels rising innermost, and the check afterwards."""
         return plan_test(subject, cls.CLAUSE, cls.FEATURES)
+
+    @classmethod
+    def check_criteria(cls, device: Loaded[DeviceFile]) -> None:
+        """Every limit is on a feature of this test, in its unit, and a silent device meets not all of them."""
+        check_criteria(device, cls.FEATURES)
 
     def __init__(self, bench: Bench, subject: Subject) -> None:
         self._bench = bench
@@ -164,6 +173,15 @@ class InjectionProcedure:
             limits = [] if scoring.get(LIMITS) == PROGRAMMING else criteria
             criteria = [*limits, *programming_criteria(GradientInjectedScoring.from_flat(scoring))]
         return score_gradient_injected(captures, parameters, scoring, criteria)
+
+    @classmethod
+    def marks(
+        cls, captures: Sequence[Capture], parameters: Mapping[str, Scalar], scoring: Mapping[str, Scalar]
+    ) -> tuple[Marks, ...]:
+        """See :func:`aimdlab.scoring.exposure.mark_gradient_injected`; a person's step has none."""
+        if scoring.get("kind") == KIND_SETTINGS:
+            return ()
+        return mark_gradient_injected(captures, parameters, scoring)
 
     def _now(self) -> tuple[Step, Acquisitions]:
         """The step in hand and how it is recorded."""
