@@ -39,6 +39,16 @@ class Person(ConfigModel):
     role: Words
 
 
+class Record(ConfigModel):
+    """How the session is kept.
+
+    Attributes:
+        compression: of the captures: "zstandard", or "gzip" for archives that must open with nothing but HDF5.
+    """
+
+    compression: Literal["zstandard", "gzip"] = "zstandard"
+
+
 class CampaignFile(ConfigModel):
     """A campaign as its YAML file says it.
 
@@ -46,6 +56,7 @@ class CampaignFile(ConfigModel):
         personnel: who takes part.
         ambient: at the bench when the tests begin; None if the operator is to be asked then.
         justification: the reasons that the standard asks for; :mod:`aimdlab.config.answers` says which are missing.
+        record: how the session is kept.
     """
 
     aimdlab: Literal["campaign/1"]
@@ -55,6 +66,7 @@ class CampaignFile(ConfigModel):
     personnel: list[Person] = Field(default_factory=list)
     ambient: Ambient | None = None
     justification: Justification = Field(default_factory=Justification)
+    record: Record = Field(default_factory=Record)
     tests: list[TestEntry] = Field(min_length=1)
 
 

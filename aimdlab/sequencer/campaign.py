@@ -22,6 +22,7 @@ from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.run import Run, RunResult
 from aimdlab.session.folder import SessionFolder, refuse_taken_path
 from aimdlab.session.header import new_header
+from aimdlab.session.keys import BenchKey, bench_key
 from aimdlab.session.seal import seal
 
 ClockKind = Literal["real", "virtual"]
@@ -35,11 +36,13 @@ class Outcome:
         result: how it ended.
         sealed: the sealed session.
         clock: "real" or "virtual".
+        key: the bench's key, which signed it.
     """
 
     result: RunResult
     sealed: Path
     clock: str
+    key: BenchKey
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def run_campaign(
     """
     refuse_taken_path(session_path)
     plan = make_plan(load_campaign(path))
+    key = bench_key(plan.campaign.bench.source.path.stem)
     attention.check()
     with open_bench(plan.campaign, choice, attention, operator) as (bench, simulated):
         ambient = ambient_at_start(plan.campaign, operator).model_dump(mode="json")
@@ -96,15 +100,19 @@ def run_campaign(
             operator=operator_name,
             bench_clock=bench.clock.kind,
             campaign_file=str(path.absolute()),
+            signing_key=key.public,
         )
-        with SessionFolder.create(session_path, header, bench_clock=bench.clock.now_s) as session:
+        compression = plan.campaign.campaign.file.record.compression
+        with SessionFolder.create(
+            session_path, header, bench_clock=bench.clock.now_s, compression=compression
+        ) as session:
             bench.report_to(session.events)
             bench.show_captures_to(session.prepare)
             attention.listen(session.inbox, session.events)
             started(plan, bench, simulated)
             mark = simulated.mark if simulated is not None else _no_mark
             result = Run(plan, bench, session, attention, progress(plan), mark).execute()
-            return Outcome(result, seal(session), bench.clock.kind)
+            return Outcome(result, seal(session, key), bench.clock.kind, key)
 
 
 @contextmanager

@@ -79,6 +79,8 @@ TEST = "sequences/gradient/injected_ten_steps.yaml"
         (CAMPAIGN, "../benches/simulated_gradient_injection.yaml", "../benches/none.yaml", "bench", "there is no file"),
         (CAMPAIGN, "injected_ten_steps.yaml", "none.yaml", "tests[0].test", "there is no file"),
         (CAMPAIGN, "../devices/pacemaker.yaml", "../benches/simulated_gradient_injection.yaml", "aimdlab", "device/1"),
+        (CAMPAIGN, "# record: {compression: gzip}", "record: {compression: lz4}", "record.compression", "zstandard"),
+        (CAMPAIGN, "# record: {compression: gzip}", "record: {level: 9}", "record.level", "unknown key"),
         (BENCH, "driver: keysight_33500b", "driver: keysight_33500", "instruments.generator.driver", "keysight_33500b"),
         (BENCH, "instrument: amplifier}", "instrument: oscilloscope}", "roles.drive_amplifier.instrument", "cannot play"),
         (BENCH, "{instrument: generator, channel: 1}", "{instrument: gen, channel: 1}", "roles.signal_generator.instrument",
