@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aimdlab.cli.output import console, covers, duration
+from aimdlab.cli.signature import key_json, signed_with
 from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
 from aimdlab.scoring.results import Feature, Outcome, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
@@ -40,6 +41,7 @@ def as_json(outcome: CampaignOutcome) -> dict[str, Any]:
     tests, steps = _read(outcome)
     return {
         "session": str(outcome.sealed),
+        "signing_key": key_json(outcome.key),
         "tests": tests,
         "clock": outcome.clock,
         "verdicts": dict(Counter(verdict.value for verdict in result.verdicts.values())),
@@ -99,6 +101,7 @@ def print_table(outcome: CampaignOutcome) -> None:
         soft_wrap=True,
     )
     console.print(escape(f"sealed session: {outcome.sealed}"), soft_wrap=True)
+    console.print(escape(signed_with(outcome.key)), soft_wrap=True)
 
 
 _StepRow = tuple[dict[str, Any], Verdict, list[Attempt]]

@@ -26,12 +26,14 @@ class BenchKey:
     Attributes:
         bench: whose it is: the name of its file without the suffix.
         public: its public half, as the header holds it.
-        public_file: where the public half lies, to be copied into the quality records.
+        private_file: where it lies.
+        public_file: where its public half lies, to be copied into the quality records.
         made: whether it was made just now.
     """
 
     bench: str
     public: str
+    private_file: Path
     public_file: Path
     made: bool
     _private: Ed25519PrivateKey = field(repr=False)
@@ -157,7 +159,8 @@ def _load(private_file: Path, *, made: bool) -> BenchKey:
             "this file and its public half away to have a new key made."
         ) from error
     bench = private_file.name.removesuffix(_PRIVATE)
-    return BenchKey(bench, signing.public_of(private), private_file.with_name(bench + _PUBLIC), made, private)
+    public_file = private_file.with_name(bench + _PUBLIC)
+    return BenchKey(bench, signing.public_of(private), private_file, public_file, made, private)
 
 
 def _temporary(path: Path) -> Path:
