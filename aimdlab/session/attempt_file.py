@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from aimdlab.errors import RecordAlteredError, RecordError
-from aimdlab.session import hdf5
+from aimdlab.errors import RecordAlteredError
+from aimdlab.session import hdf5, inspection
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, parse_record
 from aimdlab.session.codes import PackedCodes, write_codes
 from aimdlab.session.model import Attempt
@@ -79,19 +79,17 @@ def read_reading(group: h5py.Group, position: int, name: str) -> NDArray[Any]:
 
 def _dataset(group: h5py.Group, path: str, name: str) -> h5py.Dataset:
     try:
-        dataset = group.get(path)
+        dataset = inspection.find(group, path)
     except hdf5.DAMAGE as error:
-        raise RecordAlteredError(f"{name} was altered: {path} cannot be read: {error}") from error
+        what = "was removed from" if isinstance(error, KeyError) else "cannot be read in"
+        raise RecordAlteredError(f"{name} was altered: {path} {what} {group.file.filename}: {error}") from error
     if not isinstance(dataset, h5py.Dataset):
-        raise RecordAlteredError(f"{name} was altered: {path} was removed from {group.file.filename}")
+        raise RecordAlteredError(f"{name} was altered: {path} is no dataset in {group.file.filename}")
     return dataset
 
 
 def _read_array(dataset: h5py.Dataset, name: str) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = dataset[()]
+        return hdf5.read_array(dataset)
     except hdf5.DAMAGE as error:  # a compressed chunk that cannot be unpacked was changed, or the medium is failing
         raise RecordAlteredError(f"{name} was altered: {dataset.name} cannot be read: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise RecordError(f"{name}: {dataset.name} is not an array")
-    return array

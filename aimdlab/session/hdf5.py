@@ -8,6 +8,7 @@ reason: the decompressor does not survive every wrong byte.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
+from aimdlab.session import inspection
 
 _LIBVER = ("v108", "v108")
 _SLAB_BYTES = 8 << 20
 # Per open dataset. HDF5 2.0 takes 8 MB unasked: half a gigabyte for a campaign, and no code is read twice.
 _CHUNK_CACHE_BYTES = 256 << 10
 _COLUMN_BLOCK = 1 << 17
+_MOST_ROWS = 1 << 20
 _numbers = itertools.count(1)
 
-
-DAMAGE = (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError)
-"""What h5py raises for a file with changed bytes: HDF5's own errors, and those of meeting another kind of object."""
+DAMAGE = inspection.DAMAGE
+"""What h5py raises for a file with changed bytes."""
 
 
 def in_memory(**options: Any) -> h5py.File:
@@ -54,12 +56,22 @@ def create_file(path: Path) -> h5py.File:
 
 
 def open_file(path: Path) -> h5py.File:
-    """An HDF5 file for reading; RecordError if it is none."""
+    """An HDF5 file for reading, its first bytes looked at; :func:`find` looks at what is in it.
+
+    Raises RecordError if it is none or may not be read.
+    """
     try:
+        inspection.check_superblock(path)
         # No lock: reading must work on read-only media and network shares, and files of a session are never rewritten.
-        return h5py.File(path, "r", locking=False, rdcc_nbytes=_CHUNK_CACHE_BYTES)
+        file = h5py.File(path, "r", locking=False, rdcc_nbytes=_CHUNK_CACHE_BYTES)
     except DAMAGE as error:
         raise RecordError(f"{path} cannot be read as HDF5: {error}") from error
+    try:
+        inspection.check_object(file)
+    except DAMAGE as error:
+        file.close()
+        raise RecordError(f"{path} was altered or is no session: {error}") from error
+    return file
 
 
 def write_text(group: h5py.Group, name: str, text: str) -> h5py.Dataset:
@@ -75,8 +87,8 @@ def create_text(group: h5py.Group, name: str) -> h5py.Dataset:
 
 
 def read_text(group: h5py.Group, name: str) -> str:
-    """The text of a scalar dataset; ValueError if there is none."""
-    dataset = group.get(name)
+    """The text of a scalar dataset; ValueError or KeyError if there is none."""
+    dataset = inspection.find(group, name)
     if not isinstance(dataset, h5py.Dataset) or dataset.shape != () or h5py.check_string_dtype(dataset.dtype) is None:
         raise ValueError(f"no text {name!r}")
     value: bytes = dataset[()]
@@ -114,12 +126,63 @@ class TextColumn:
 
 
 def read_texts(dataset: h5py.Dataset, slab: int = 512) -> Iterator[str]:
-    """The texts of a column, a slab at a time; ValueError if it is none."""
+    """The texts of a column, a slab of at most about 8 MB at a time; ValueError if it is none.
+
+    All that can be read before one that cannot are given.
+    """
     if dataset.ndim != 1 or h5py.check_string_dtype(dataset.dtype) is None:
         raise ValueError(f"{dataset.name} is no column of texts")
-    for start in range(0, len(dataset), slab):
-        for value in dataset[start : start + slab]:
+    ends = np.cumsum(inspection.text_lengths(dataset))
+    start = 0
+    while start < len(dataset):
+        fit = int(np.searchsorted(ends, (ends[start - 1] if start else 0) + _SLAB_BYTES, side="right"))
+        stop = min(max(fit, start + 1), start + slab, len(dataset))
+        try:
+            values = dataset[start:stop]
+        except DAMAGE:
+            if stop - start == 1:
+                raise
+            slab = 1  # so that the texts before the damaged one are still given
+            continue
+        for value in values:
             yield value.decode()
+        start = stop
+
+
+def read_table(group: h5py.Group, name: str) -> NDArray[Any]:
+    """All rows of a small table; ValueError or KeyError if there is none."""
+    return read_array(_table(group, name))
+
+
+def read_column(group: h5py.Group, name: str, column: str) -> NDArray[Any]:
+    """One column of a table; ValueError or KeyError if there is none."""
+    table = _table(group, name)
+    if len(table) > _MOST_ROWS:
+        raise ValueError(f"{len(table)} rows are more than a session holds")
+    values: NDArray[Any] = table.fields(column)[:]
+    return values
+
+
+def _table(group: h5py.Group, name: str) -> h5py.Dataset:
+    table = inspection.find(group, name)
+    if not isinstance(table, h5py.Dataset) or table.ndim != 1 or table.dtype.names is None:
+        raise ValueError(f"no table {name!r}")
+    return table
+
+
+def read_array(dataset: h5py.Dataset, rows: int | slice | None = None) -> NDArray[Any]:
+    """A whole dataset, one row of it or a stretch of rows; ValueError if that is more than a session holds in one."""
+    if not isinstance(dataset, h5py.Dataset) or dataset.ndim == 0:
+        raise ValueError(f"{dataset!r} is not an array")
+    whole = slice(None) if rows is None else rows
+    count = len(range(*whole.indices(dataset.shape[0]))) if isinstance(whole, slice) else 1
+    nbytes = count * dataset.dtype.itemsize * math.prod(dataset.shape[1:])
+    if nbytes > inspection.LARGEST_ARRAY_BYTES:
+        raise ValueError(f"{nbytes} bytes are more than a session holds in one array")
+    if count == 1:
+        inspection.check_row(dataset, rows if isinstance(rows, int) else 0)
+    array: NDArray[Any] = dataset[whole]
+    return array
 
 
 def write_array(group: h5py.Group, name: str, array: NDArray[Any]) -> h5py.Dataset:

@@ -61,7 +61,7 @@ class SealedSession(Session):
     def records(self) -> Iterator[StoredRecord]:
         """See :class:`Session`."""
         try:
-            hashes = hdf5.read_table(self._entry, "attempts")["sha256"]
+            hashes = hdf5.read_column(self._entry, "attempts", "sha256")
             texts = hdf5.read_texts(inspection.find(self._entry, "records"))
             for position, (text, stored) in enumerate(zip(texts, hashes, strict=True)):
                 yield check_record(text, stored.decode(), f"record {position} of {self.path}")

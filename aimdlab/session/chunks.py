@@ -1,0 +1,145 @@
+"""Whether the chunks of a dataset may be unpacked: all there, inside the file, and no larger than they say.
+
+HDF5 hands a chunk to its filters as it is found, and each unpacks as much as the bytes tell it to.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from h5py import h5d, h5z
+
+SHUFFLE, DEFLATE, FLETCHER32 = h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE, h5z.FILTER_FLETCHER32
+ZSTANDARD = 32015
+BITSHUFFLE = 32008
+_KNOWN = (
+    [],
+    [SHUFFLE, DEFLATE],
+    [SHUFFLE, DEFLATE, FLETCHER32],
+    [SHUFFLE, ZSTANDARD, FLETCHER32],
+    [BITSHUFFLE, FLETCHER32],  # before Zstandard
+)
+
+_CHECKSUM_BYTES = 4
+_DEFLATE_RATIO = 1032  # deflate makes no more than this of a byte
+_HARMLESS_BYTES = 256 << 20
+_SMALL_BYTES = 4 << 20
+_INFLATE_BLOCK_BYTES = 1 << 20
+
+
+def check_chunks(
+    dataset: h5d.DatasetID,
+    stream: BinaryIO,
+    *,
+    shape: tuple[int, ...],
+    chunk: tuple[int, ...],
+    width: int,
+    filters: list[int],
+) -> None:
+    """Look at every chunk without unpacking it; ValueError says what is wrong.
+
+    Args:
+        dataset: chunked.
+        stream: its file.
+        shape: of the dataset.
+        chunk: of a chunk.
+        width: bytes of an element.
+        filters: by HDF5's numbers, in the order of writing.
+    """
+    if filters not in _KNOWN:
+        raise ValueError(f"its filters {filters} are none of a session")
+    size = stream.seek(0, 2)
+    expected = math.prod(-(-n // step) for n, step in zip(shape, chunk, strict=True))
+    if expected > size:
+        raise ValueError(f"its {expected} chunks are not in the file")
+    found: list[h5d.StoreInfo] = []
+    # Anything but None ends the iteration: an index that leads in circles must not keep it going.
+    dataset.chunk_iter(lambda info: found.append(info) if len(found) <= expected else True)
+    if len(found) != expected or len({info.chunk_offset for info in found}) != expected:
+        raise ValueError(f"it has {len(found)} chunks, {expected} expected")
+    for info in found:
+        if any(at % step or at >= n for at, step, n in zip(info.chunk_offset, chunk, shape, strict=True)):
+            raise ValueError(f"the chunk at {info.chunk_offset} lies outside")
+    _check_apart(found, size)
+    unpacked = width * math.prod(chunk)
+    for info in found:
+        # To inflate all captures for the sake of one would take minutes; :func:`check_row` looks at that one.
+        if DEFLATE not in filters or unpacked <= _SMALL_BYTES:
+            _check_unpacked(stream, info, filters, unpacked)
+
+
+def check_row(dataset: h5d.DatasetID, stream: BinaryIO, row: int) -> None:
+    """Look at the chunk that holds ``row``, if it was too large to be unpacked when the file was opened; ValueError."""
+    creation = dataset.get_create_plist()
+    if creation.get_layout() != h5d.CHUNKED:
+        return
+    chunk = creation.get_chunk()
+    unpacked = int(dataset.get_type().get_size()) * math.prod(chunk)
+    filters = [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
+    if DEFLATE in filters and unpacked > _SMALL_BYTES:
+        where = (row - row % chunk[0], *(0 for _ in chunk[1:]))
+        _check_unpacked(stream, dataset.get_chunk_info_by_coord(where), filters, unpacked)
+
+
+def _check_apart(found: Iterable[h5d.StoreInfo], size: int) -> None:
+    """Every chunk has a place of its own in the file."""
+    end = 0
+    for info in sorted(found, key=lambda info: info.byte_offset):
+        if info.byte_offset < end:
+            raise ValueError(f"the chunk at {info.chunk_offset} lies in another one")
+        end = info.byte_offset + info.size
+    if end > size:
+        raise ValueError("a chunk lies beyond the end of the file")
+
+
+def _check_unpacked(stream: BinaryIO, info: h5d.StoreInfo, filters: list[int], unpacked: int) -> None:
+    used = [number for index, number in enumerate(filters) if not info.filter_mask >> index & 1]
+    packed = info.size - _CHECKSUM_BYTES * (FLETCHER32 in used)
+    if ZSTANDARD in used:
+        stream.seek(info.byte_offset)
+        becomes = zstandard_content_bytes(stream.read(18))
+    elif BITSHUFFLE in used:
+        stream.seek(info.byte_offset)
+        becomes = int.from_bytes(stream.read(8), "big")
+    elif DEFLATE in used:
+        if packed * _DEFLATE_RATIO <= _HARMLESS_BYTES:
+            return
+        stream.seek(info.byte_offset)
+        becomes = _inflated_bytes(stream, packed, unpacked)
+    else:
+        becomes = packed
+    if becomes != unpacked:
+        raise ValueError(f"the chunk at {info.chunk_offset} would unpack to {becomes} bytes, not {unpacked}")
+
+
+def zstandard_content_bytes(frame: bytes) -> int:
+    """How many bytes a frame says it unpacks to (RFC 8878, 3.1.1), from its first 18; -1 if it does not say."""
+    if len(frame) < 6 or not frame.startswith(b"\x28\xb5\x2f\xfd"):
+        return -1
+    descriptor = frame[4]
+    single = descriptor >> 5 & 1
+    width = (single, 2, 4, 8)[descriptor >> 6]
+    start = 5 + (1 - single) + (0, 1, 2, 4)[descriptor & 3]
+    if width == 0 or len(frame) < start + width:
+        return -1
+    return int.from_bytes(frame[start : start + width], "little") + (256 if width == 2 else 0)
+
+
+def _inflated_bytes(stream: BinaryIO, packed: int, limit: int) -> int:
+    """How many bytes a zlib stream unpacks to, -1 if it is none; beyond ``limit`` they are not counted to the end."""
+    inflate = zlib.decompressobj()
+    count = 0
+    try:
+        while count <= limit and not inflate.eof:
+            block = inflate.unconsumed_tail or stream.read(min(packed, _INFLATE_BLOCK_BYTES))
+            packed -= 0 if inflate.unconsumed_tail else len(block)
+            made = inflate.decompress(block, _INFLATE_BLOCK_BYTES)
+            count += len(made)
+            if not made and not block:
+                return -1
+    except zlib.error:
+        return -1
+    return count
