@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +11,7 @@ import h5py
 
 from aimdlab import _platform
 from aimdlab.capture import Capture
-from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
+from aimdlab.errors import RecordError
 from aimdlab.session import attempt_file, hdf5
 from aimdlab.session.attempt_record import StoredRecord, check_attempt, make_record
 from aimdlab.session.base import COMMITTED, FOUND
@@ -26,48 +25,18 @@ from aimdlab.session.folder_reader import (
     TEMPORARY_SUFFIX,
     FolderSession,
     attempt_file_name,
-    sealed_path,
 )
 from aimdlab.session.header import SessionHeader
 from aimdlab.session.header_file import write_header
-from aimdlab.session.inbox import Inbox
+from aimdlab.session.inbox import RECEIVED, Inbox
 from aimdlab.session.model import Attempt
 from aimdlab.session.packer import Packer
-from aimdlab.session.room import folder_bytes, require_room
+from aimdlab.session.place import make_folder, refuse_taken_path
+from aimdlab.session.room import Room
 
 BenchClock = Callable[[], float]
 
-# File systems take 255 bytes; sealing puts a dot before the name and ".h5.sealing" after it.
-_LONGEST_NAME_BYTES = 200
-
 _COMPRESSION = "compression"
-
-
-def refuse_taken_path(path: Path) -> None:
-    """Raise SessionExistsError if a session or anything else stands at ``path`` or at its sealed file.
-
-    Raises ConfigurationError if no session folder could be made there.
-    """
-    if path.name in ("", "..") or "\0" in str(path):
-        raise ConfigurationError(f"{str(path)!r} names no session; give the path of a new folder")
-    if len(os.fsencode(path.name)) > _LONGEST_NAME_BYTES:
-        raise ConfigurationError(
-            f"the session's name {path.name[:20]}... is too long; at most {_LONGEST_NAME_BYTES} bytes"
-        )
-    if path.suffix == ".h5":
-        raise ConfigurationError(f"name the session without .h5: {path.with_suffix('')}; sealing appends it")
-    try:
-        for taken in (path, sealed_path(path)):
-            if taken.exists():
-                raise SessionExistsError(
-                    f"{taken} is there already; nothing recorded is ever overwritten. Choose another path."
-                )
-        above = next((parent for parent in path.parents if parent.exists()), path)
-        usable = above.is_dir()
-    except OSError as error:
-        raise ConfigurationError(f"no session can be made at {str(path)[:80]!r}: {error.strerror}") from error
-    if not usable:
-        raise ConfigurationError(f"no session can be made at {path}: {above} is not a folder")
 
 
 class SessionFolder:
@@ -79,6 +48,7 @@ class SessionFolder:
         header_sha256: its hash.
         events: the event log.
         inbox: where commands arrive.
+        room: what it takes of the disk.
         last_sha256: hash of the last attempt committed, or of the header.
     """
 
@@ -89,15 +59,20 @@ class SessionFolder:
         header_sha256: str,
         bench_clock: BenchClock | None,
         compression: Compression,
+        reported_commands: Iterable[str] = (),
     ) -> None:
         self.path = path
         self.header = header
         self.header_sha256 = header_sha256
-        self.events = EventLog(path / EVENTS_FILE, anchor=header_sha256, bench_clock=bench_clock)
-        self.inbox = Inbox(path, self.events)
+        self.room = Room(path, header.plan)
+        self.events = EventLog(
+            path / EVENTS_FILE, anchor=header_sha256, bench_clock=bench_clock, make_room=self.room.give_up_reserve
+        )
+        self.inbox = Inbox(path, self.events, reported_commands)
         self.last_sha256 = header_sha256
         self._count = 0
-        self._bytes = folder_bytes(path)
+        self._broken = False
+        self._told_of_shortage = False
         self._unreported: list[tuple[str, StoredRecord]] = []
         self._packer = Packer(compression)
 
@@ -124,28 +99,9 @@ class SessionFolder:
             digest = write_header(file, header)
 
         image = hdf5.build_image(build)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RecordError(f"the session {path} cannot be written: {error}") from error
-        try:
-            path.mkdir()
-            (path / ATTEMPTS_FOLDER).mkdir()
-            target = path / HEADER_FILE
-            _platform.write_durably(target, image, temporary=target.with_name(target.name + TEMPORARY_SUFFIX))
-            _platform.fsync_folder(path.parent)
-        except FileExistsError as error:
-            raise SessionExistsError(f"{path} was made by another program just now. Choose another path.") from error
-        except OSError as error:
-            raise RecordError(f"the session {path} cannot be written: {error}") from error
+        make_folder(path, image)
         folder = cls(path, header, digest, bench_clock, compression)
-        folder.events.record(
-            "session.created",
-            f"session {header.title!r} begins",
-            source="session",
-            durable=True,
-            session_id=header.session_id,
-        )
+        folder._report_created()
         return folder
 
     @classmethod
@@ -153,25 +109,47 @@ class SessionFolder:
         """Open an interrupted session to go on with it or to seal it.
 
         What a crash left half done is put right: temporary files removed, a torn event set aside, an attempt that was
-        committed but not yet reported is reported. Raises RecordError if there is no session, RecordAlteredError if its
-        chain is broken.
+        committed but not yet reported is reported. Raises RecordError if there is no session or it cannot be written,
+        RecordAlteredError if its chain is broken.
         """
         session = FolderSession(path)
-        for leftover in (path / ATTEMPTS_FOLDER).glob("*" + TEMPORARY_SUFFIX):
-            leftover.unlink()
+        try:
+            for leftover in (path / ATTEMPTS_FOLDER).glob("*" + TEMPORARY_SUFFIX):
+                leftover.unlink()
+            # An attempt whose run was killed has its name, but perhaps not yet on the medium; it is reported below.
+            _platform.fsync_folder(path / ATTEMPTS_FOLDER)
+        except OSError as error:
+            raise RecordError(f"the session {path} cannot be gone on with: {error}") from error
         with hdf5.open_file(path / HEADER_FILE) as file:
             compression = known_compression(file.attrs.get(_COMPRESSION))
-        folder = cls(path, session.header, session.header_sha256, bench_clock, compression)
-        reported = {str(event.data["sha256"]) for event in session.events() if event.kind in (COMMITTED, FOUND)}
+        reported, commands = set(), []
+        for event in session.events():
+            if event.kind in (COMMITTED, FOUND):
+                reported.add(str(event.data["sha256"]))
+            elif event.kind == RECEIVED:
+                commands.append(str(event.data.get("file", "")))
+        folder = cls(path, session.header, session.header_sha256, bench_clock, compression, commands)
+        try:
+            folder._go_on(session, reported)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def _go_on(self, session: FolderSession, reported: Container[str]) -> None:
+        """Take what is there into account, and report what nobody reported."""
+        if self.events.count == 0:
+            self._report_created()
         chain = check_links(
             session.records(), anchor=session.header_sha256, anchor_name="the session's header", kind="attempt"
         )
         for record in chain:
-            folder._advance(record)
+            self._advance(record)
+            target = self.path / ATTEMPTS_FOLDER / attempt_file_name(record.step, record.number)
+            self.room.count(record, target.stat().st_size, new=False)
             if record.sha256 not in reported:
-                folder._unreported.append((FOUND, record))
-        folder.report_commits()
-        return folder
+                self._unreported.append((FOUND, record))
+        self.report_commits()
 
     def prepare(self, capture: Capture) -> None:
         """Hash and compress a capture of the attempt in hand, beside whatever goes on; its commit finds it done.
@@ -180,12 +158,22 @@ class SessionFolder:
         """
         self._packer.begin(capture)
 
+    def require_room(self, step: int) -> None:
+        """Be sure, before an attempt at a step, that it can be kept and the session sealed; RecordError if not.
+
+        From the first call on a reserve as large as the largest attempt lies in the folder.
+        """
+        self.room.require_for_attempt(step, self.header.step_id(step))
+
     def commit(self, attempt: Attempt) -> str:
         """Write an attempt so that neither a crash nor a power cut loses it; returns its hash.
 
-        Raises RecordError if it cannot be written, is not of this plan, or was committed before. If the attempt is safe
-        and only the event that reports it cannot be written, RecordError too; the next commit reports it.
+        On a full disk the reserve is given up for it. Raises RecordError if it cannot be written, is not of this plan,
+        or was committed before. If the attempt is safe and only the event that reports it cannot be written,
+        RecordError too; the next commit reports it.
         """
+        if self._broken:
+            raise RecordError(f"{self.path}: the disk failed at the attempt before; see to it, then open the session")
         self._check_planned(attempt)
         target = self.path / ATTEMPTS_FOLDER / attempt_file_name(attempt.step, attempt.number)
         if target.exists():
@@ -193,20 +181,61 @@ class SessionFolder:
                 f"{target} is there already: attempt {attempt.number} at {attempt.step_id} was committed before"
             )
         check_attempt(attempt)
+        self.report_commits()
         captures = self._packer.finish(attempt.captures)
         record = make_record(attempt, captures, index=self._count, previous=self.last_sha256)
         image = hdf5.build_image(lambda group: attempt_file.write_attempt(group, attempt, record, captures))
-        # This attempt, and then the sealed copy of the whole session beside the folder.
-        require_room(self.path, self._bytes + 2 * len(image), f"record {record.name} and seal the session")
-        try:
-            _platform.write_durably(target, image, temporary=target.with_name(target.name + TEMPORARY_SUFFIX))
-        except OSError as error:
-            raise RecordError(f"{target}: the attempt cannot be written: {error}") from error
+        self._write(target, image)
         self._advance(record)
-        self._bytes += len(image)
+        self.room.count(record, len(image), new=True)
         self._unreported.append((COMMITTED, record))
         self.report_commits()
+        self._tell_of_shortage()
         return record.sha256
+
+    def _write(self, target: Path, image: bytes) -> None:
+        """Write an attempt's file, if need be at the cost of the reserve."""
+        temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
+        try:
+            try:
+                _platform.write_durably(target, image, temporary=temporary)
+            except OSError as error:
+                if not (_platform.is_disk_full(error) and self.room.give_up_reserve()):
+                    raise
+                _platform.write_durably(target, image, temporary=temporary)
+        except OSError as error:
+            if target.exists():
+                # It has its name, and nobody knows whether the medium does. The next one must not stand on that.
+                self._broken = True
+                raise RecordError(
+                    f"{target}: the attempt is written, but the disk does not confirm that it will keep it: {error}. "
+                    "See to the disk, then resume or seal the session."
+                ) from error
+            raise RecordError(f"{target}: the attempt cannot be written: {error}") from error
+
+    def _tell_of_shortage(self) -> None:
+        """Say in good time, and once, that the disk will be full before the plan is done."""
+        needed, free = self.room.shortage()
+        if needed > free and not self._told_of_shortage:
+            self.events.record(
+                "room.short",
+                f"the disk will be full before the campaign is done: {needed / 1e6:.0f} MB are still needed for it and "
+                f"its sealed copy, {free / 1e6:.0f} MB are free. Make room; the run stops safely before it is full.",
+                source="session",
+                durable=True,
+                needed_bytes=needed,
+                free_bytes=free,
+            )
+        self._told_of_shortage = needed > free
+
+    def _report_created(self) -> None:
+        self.events.record(
+            "session.created",
+            f"session {self.header.title!r} begins",
+            source="session",
+            durable=True,
+            session_id=self.header.session_id,
+        )
 
     def report_commits(self) -> None:
         """Write the events of commits that could not be reported when they were made; usually there are none."""

@@ -20,6 +20,7 @@ from aimdlab.session.header import utc_now
 FOLDER = "inbox"
 Word = Literal["pause", "continue", "stop", "abort", "note", "answer"]
 WORDS: tuple[Word, ...] = get_args(Word)
+RECEIVED = "command.received"
 
 _LARGEST_BYTES = 64 << 10
 _lock = threading.Lock()
@@ -109,7 +110,7 @@ class Inbox:
                 self._move(path, self._refused)
                 continue
             self._events.record(
-                "command.received",
+                RECEIVED,
                 f"{command.sender or 'somebody'} says {command.word}" + (f": {command.text}" if command.text else ""),
                 source="inbox",
                 durable=True,

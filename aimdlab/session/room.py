@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aimdlab import _platform
-from aimdlab.errors import ConfigurationError, RecordError
+from aimdlab.errors import RecordError
 from aimdlab.session.attempt_record import StoredRecord, capture_shapes
 
 RESERVE_FILE = "reserve"
@@ -37,40 +36,13 @@ def bytes_at_start(raw_bytes: int) -> int:
     return round(2 * _EXPECTED_SHARE * raw_bytes) + _MARGIN_BYTES
 
 
-def refuse_without_room(path: Path, raw_bytes: int) -> None:
-    """Raise ConfigurationError if no session of ``raw_bytes`` of captures can be written to the new folder ``path``.
-
-    Asked before anything is connected. The folder must be writable, flush its names, and have room for both copies as
-    they are expected.
-    """
-    above = _nearest(path)
-    try:
-        with tempfile.TemporaryFile(dir=above) as probe:  # tells a quota that is used up, too
-            probe.write(os.urandom(4096))
-            probe.flush()
-            os.fsync(probe.fileno())
-        _platform.fsync_folder(above)
-        free = shutil.disk_usage(above).free
-    except OSError as error:
-        raise ConfigurationError(
-            f"no session can be written at {path}: {above} takes no file: {error.strerror}. Choose another path."
-        ) from error
-    needed = bytes_at_start(raw_bytes)
-    if free < needed:
-        raise ConfigurationError(
-            f"no room for the session {path}: {_size(needed)} needed for it and its sealed copy, as far as can be "
-            f"foreseen ({_size(raw_bytes)} of captures before compression), {_size(free)} free. "
-            "Make room or choose another disk."
-        )
-
-
 def require_room(folder: Path, needed_bytes: int, purpose: str) -> None:
     """Raise RecordError unless the disk of ``folder`` has room for ``needed_bytes`` and a margin of 16 MiB."""
     needed = needed_bytes + _MARGIN_BYTES
     free = free_bytes(folder)
     if free < needed:
         raise RecordError(
-            f"disk full: {_size(free)} free at {folder}, {_size(needed)} needed to {purpose}. "
+            f"disk full: {size(free)} free at {folder}, {size(needed)} needed to {purpose}. "
             "Everything measured is safe; make room, then resume or seal the session."
         )
 
@@ -165,25 +137,21 @@ class Room:
                 return False
             return True
 
-    def _hold(self, size: int, purpose: str) -> None:
-        """Take ``size`` bytes from the disk: real ones, which no compression and no hole makes smaller."""
+    def _hold(self, amount: int, purpose: str) -> None:
+        """Take ``amount`` bytes from the disk: real ones, which no compression and no hole makes smaller."""
         try:
             with self._reserve.open("wb") as stream:
-                for start in range(0, size, _BLOCK):
-                    stream.write(os.urandom(min(_BLOCK, size - start)))
+                for start in range(0, amount, _BLOCK):
+                    stream.write(os.urandom(min(_BLOCK, amount - start)))
                 _platform.fsync_file(stream)
         except OSError as error:
             self._reserve.unlink(missing_ok=True)
             raise RecordError(
-                f"disk full: no reserve of {_size(size)} can be laid aside at {self._folder}, which is needed to "
+                f"disk full: no reserve of {size(amount)} can be laid aside at {self._folder}, which is needed to "
                 f"{purpose}: {error.strerror}. Everything measured is safe; make room, then resume or seal the session."
             ) from error
 
 
-def _nearest(path: Path) -> Path:
-    """The folder that ``path`` would be made in, or below which."""
-    return next((parent for parent in path.absolute().parents if parent.is_dir()), path.absolute())
-
-
-def _size(count: float) -> str:
+def size(count: float) -> str:
+    """Bytes for a message."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from aimdlab.errors import ConfigurationError, RecordError
-from aimdlab.session.folder import SessionFolder, refuse_taken_path
+from aimdlab.session.folder import SessionFolder
 from aimdlab.session.model import Attempt
+from aimdlab.session.place import refuse_taken_path
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
 
@@ -23,11 +24,14 @@ def test_a_full_disk_is_told_before_anything_is_written(
     before = sorted(folder.path.rglob("*"))
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
-        with pytest.raises(RecordError, match=r"disk full: 1 MB free .* MB needed"):
-            folder.commit(make_attempt(2, 2))
-        with pytest.raises(RecordError, match="disk full: 1 MB free"):
-            seal(folder)
+        with pytest.raises(
+            RecordError, match=r"disk full: 1 MB free .* MB needed to measure at gradient_injected/0002"
+        ):
+            folder.require_room(2)
         assert sorted(folder.path.rglob("*")) == before
+        folder.commit(make_attempt(2, 2))  # what was measured is kept as long as there is any room for it
+        with pytest.raises(RecordError, match=r"disk full: 1 MB free .* to seal"):
+            seal(folder)
     with open_session(seal(SessionFolder.open(folder.path))) as session:
         session.verify()
 

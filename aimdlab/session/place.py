@@ -1,0 +1,109 @@
+"""The place where a session is made: is it free, can it be written, has it room?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from aimdlab import _platform
+from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
+from aimdlab.session.folder_reader import ATTEMPTS_FOLDER, HEADER_FILE, TEMPORARY_SUFFIX, sealed_path
+from aimdlab.session.inbox import FOLDER, make_inbox
+from aimdlab.session.room import bytes_at_start, size
+
+# File systems take 255 bytes; sealing puts a dot before the name and ".h5.sealing" after it.
+_LONGEST_NAME_BYTES = 200
+
+
+def refuse_taken_path(path: Path) -> None:
+    """Raise SessionExistsError if a session or anything else stands at ``path`` or at its sealed file.
+
+    Raises ConfigurationError if no session folder could be made there.
+    """
+    if path.name in ("", "..") or "\0" in str(path):
+        raise ConfigurationError(f"{str(path)!r} names no session; give the path of a new folder")
+    if len(os.fsencode(path.name)) > _LONGEST_NAME_BYTES:
+        raise ConfigurationError(
+            f"the session's name {path.name[:20]}... is too long; at most {_LONGEST_NAME_BYTES} bytes"
+        )
+    if path.suffix == ".h5":
+        raise ConfigurationError(f"name the session without .h5: {path.with_suffix('')}; sealing appends it")
+    try:
+        if sealed_path(path).exists():
+            raise SessionExistsError(
+                f"{sealed_path(path)} is there already; nothing recorded is ever overwritten. Choose another path."
+            )
+        if path.exists():
+            raise SessionExistsError(f"{path} is there already; {_what_stands(path)}")
+        above = next((parent for parent in path.parents if parent.exists()), path)
+        usable = above.is_dir()
+    except OSError as error:
+        raise ConfigurationError(f"no session can be made at {str(path)[:80]!r}: {error.strerror}") from error
+    if not usable:
+        raise ConfigurationError(f"no session can be made at {path}: {above} is not a folder")
+
+
+def _what_stands(path: Path) -> str:
+    if (path / HEADER_FILE).exists():
+        return (
+            "nothing recorded is ever overwritten. Choose another path; or go on with that session: "
+            f"aimdlab resume {path}, or end it as it is: aimdlab seal {path}."
+        )
+    if (path / ATTEMPTS_FOLDER).is_dir() and not any((path / ATTEMPTS_FOLDER).iterdir()):
+        return (
+            "a start that was interrupted left it, and nothing was recorded in it. Remove it, or choose another path."
+        )
+    return "nothing is ever overwritten. Choose another path."
+
+
+def refuse_without_room(path: Path, raw_bytes: int) -> None:
+    """Raise ConfigurationError if no session of ``raw_bytes`` of captures can be written to the new folder ``path``.
+
+    Asked before anything is connected. The disk must take a file, flush the names in a folder, and have room for both
+    copies as far as can be foreseen.
+    """
+    above = next((parent for parent in path.absolute().parents if parent.is_dir()), path.absolute())
+    try:
+        with tempfile.TemporaryFile(dir=above) as probe:  # shows a quota that is used up, too
+            probe.write(os.urandom(4096))
+            probe.flush()
+            os.fsync(probe.fileno())
+        _platform.fsync_folder(above)
+        free = shutil.disk_usage(above).free
+    except OSError as error:
+        raise ConfigurationError(
+            f"no session can be written at {path}: {above} takes no files: {error.strerror}. Choose another path."
+        ) from error
+    needed = bytes_at_start(raw_bytes)
+    if free < needed:
+        raise ConfigurationError(
+            f"no room for the session {path}: it and its sealed copy take {size(needed)} as far as can be foreseen "
+            f"({size(raw_bytes)} of captures before compression), and {size(free)} are free. "
+            "Make room or choose another disk."
+        )
+
+
+def make_folder(path: Path, header_image: bytes) -> None:
+    """Make the folder of a new session, durably; without its header, which comes last, it is none.
+
+    Raises SessionExistsError if it is there, RecordError if it cannot be made; nothing is left behind then.
+    """
+    try:
+        _platform.make_folders_durably(path.parent, mode=0o777)
+        path.mkdir()
+    except FileExistsError as error:
+        raise SessionExistsError(f"{path} was made by another program just now. Choose another path.") from error
+    except OSError as error:
+        raise RecordError(f"the session {path} cannot be written: {error}") from error
+    try:
+        (path / ATTEMPTS_FOLDER).mkdir()
+        make_inbox(path)
+        _platform.fsync_folder(path / FOLDER)
+        target = path / HEADER_FILE
+        _platform.write_durably(target, header_image, temporary=target.with_name(target.name + TEMPORARY_SUFFIX))
+        _platform.fsync_folder(path.parent)
+    except OSError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        raise RecordError(f"the session {path} cannot be written: {error}") from error
