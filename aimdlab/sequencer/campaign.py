@@ -20,9 +20,10 @@ from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.run import Run, RunResult
-from aimdlab.session.folder import SessionFolder, refuse_taken_path
+from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import new_header
 from aimdlab.session.keys import BenchKey, bench_key
+from aimdlab.session.place import refuse_taken_path, refuse_without_room
 from aimdlab.session.seal import seal
 
 ClockKind = Literal["real", "virtual"]
@@ -86,6 +87,7 @@ def run_campaign(
     """
     refuse_taken_path(session_path)
     plan = make_plan(load_campaign(path))
+    refuse_without_room(session_path, plan.storage_bytes)
     key = bench_key(plan.campaign.bench.source.path.stem)
     attention.check()
     with open_bench(plan.campaign, choice, attention, operator) as (bench, simulated):
