@@ -15,6 +15,7 @@ Each speaks to a technician: what happened, where (file and key, or instrument a
     ├── StoppedByPersonError         4   Ctrl-C or a command of a person
     ├── WorkerLostError             70   a process of aimdlab's own was lost; says nothing of the record
     └── RecordError                  5   a session cannot be read, written or sealed
+        ├── NoSessionError           2   there is no session at the path that was given
         └── RecordAlteredError       5   a record is not what was written
 """
 
@@ -96,6 +97,12 @@ class RecordError(AimdlabError):
     """A session cannot be read, written or sealed."""
 
     exit_status = 5
+
+
+class NoSessionError(RecordError):
+    """There is no session at the path that a person gave; says nothing of any record."""
+
+    exit_status = 2
 
 
 class RecordAlteredError(RecordError):

@@ -119,8 +119,12 @@ def key_for(public: str) -> BenchKey:
 
 def known_keys() -> dict[str, str]:
     """The public keys that this computer knows, each with the name of its bench."""
-    found = {}
-    for path in sorted(keys_folder().glob("*" + _PUBLIC)):
+    found: dict[str, str] = {}
+    try:
+        folder = keys_folder()
+    except ConfigurationError:
+        return found
+    for path in sorted(folder.glob("*" + _PUBLIC)):
         try:
             found[signing.read_public_file(path)] = path.name.removesuffix(_PUBLIC)
         except (OSError, ValueError):
