@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -26,3 +27,11 @@ Attach = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="Use a simulated bench that runs already, by its control address.")
 ]
 Operator = Annotated[str, typer.Option(metavar="NAME", help="Who runs it, for the record; default: the login name.")]
+
+
+def login_name() -> str:
+    """Who is logged in: the operator unless told otherwise."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no login name, e.g. in a container
+        return "unknown"

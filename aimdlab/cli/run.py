@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from aimdlab.bench.bench import Bench
 from aimdlab.bench.operator import TerminalOperator
 from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.cli import verdicts
+from aimdlab.cli.options import login_name
 from aimdlab.cli.output import covers, duration, print_json, size, status
 from aimdlab.cli.progress import TerminalProgress
 from aimdlab.errors import BenchError, RecordError, StoppedByPersonError
@@ -48,7 +48,7 @@ def execute(campaign: Path, session: Path, choice: BenchChoice, operator: str = 
                 choice,
                 attention,
                 TerminalOperator(sys.stdin, sys.stderr),
-                operator or _login_name(),
+                operator or login_name(),
                 progress,
                 lambda plan, bench, simulated: _announce(session, plan, bench, simulated),
             )
@@ -70,10 +70,3 @@ def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench
         status.print(escape(line), soft_wrap=True)
     for test in plan.tests:
         status.print(f"{escape(test.subject.test.file.name)}: {covers(test.as_record())}", soft_wrap=True)
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no login name, e.g. in a container
-        return "unknown"
