@@ -10,7 +10,7 @@ from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
 from aimdlab.session.keys import BenchKey, key_for
-from aimdlab.session.room import folder_bytes, require_room
+from aimdlab.session.room import require_room
 from aimdlab.session.sealed import SealedSession
 from aimdlab.session.sealed_file import write_sealed_file
 
@@ -39,7 +39,8 @@ def seal(folder: SessionFolder, key: BenchKey | None = None) -> Path:
     finish_interrupted_seal(folder.path)
     if target.exists():
         return target
-    require_room(target.parent, folder_bytes(folder.path), "seal the session")
+    folder.room.give_up_reserve()
+    require_room(target.parent, folder.room.sealed_bytes, "seal the session")
     try:
         write_sealed_file(FolderSession(folder.path), temporary, key)
         with SealedSession(temporary) as written:
@@ -61,13 +62,15 @@ def finish_interrupted_seal(path: Path) -> None:
     Raises SessionExistsError if the sealed file there is not that of the folder, RecordAlteredError if it is damaged.
     """
     target = sealed_path(path)
-    _temporary(target).unlink(missing_ok=True)
-    if target.exists():
-        if path.exists():
-            _check_same(path, target)
-            _remove_folder(path)
-        elif _doomed(path).exists():
-            shutil.rmtree(_doomed(path))
+    try:
+        _temporary(target).unlink(missing_ok=True)
+    except OSError as error:
+        raise RecordError(f"{_temporary(target)}, left by a seal, cannot be removed: {error}") from error
+    if target.exists() and path.exists():
+        _check_same(path, target)
+        _remove_folder(path)
+    elif target.exists() and _doomed(path).exists():
+        _remove_doomed(path)
 
 
 def _check_same(path: Path, target: Path) -> None:
@@ -90,13 +93,26 @@ def _remove_folder(path: Path) -> None:
         if doomed.exists():
             shutil.rmtree(doomed)
         path.rename(doomed)
-        _platform.fsync_folder(path.parent)
-        shutil.rmtree(doomed)
     except OSError as error:
-        raise RecordError(
-            f"{sealed_path(path)} is sealed and verified, but the folder {path} cannot be removed: {error}. "
-            "Close whatever uses it and seal again."
-        ) from error
+        raise _not_removed(path, error) from error
+    _remove_doomed(path)
+
+
+def _remove_doomed(path: Path) -> None:
+    """Remove what is left of a folder that lost its name; the medium must know that before its contents go."""
+    try:
+        _platform.fsync_folder(path.parent)
+        shutil.rmtree(_doomed(path))
+        _platform.fsync_folder(path.parent)
+    except OSError as error:
+        raise _not_removed(path, error) from error
+
+
+def _not_removed(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"{sealed_path(path)} is sealed and verified, but the folder {path} cannot be removed: {error}. "
+        "Close whatever uses it and seal again."
+    )
 
 
 def _signing_key(wanted: str, given: BenchKey | None) -> BenchKey | None:
