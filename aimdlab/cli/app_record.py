@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aimdlab.cli.options import Json
+from aimdlab.cli.options import Json, Operator
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -29,3 +29,33 @@ def verify(
     from aimdlab.cli import verify as command
 
     raise typer.Exit(command.verify(session, key, as_json=json))
+
+
+@app.command(epilog="Example: aimdlab replay sessions/monday.h5 --step 1/0003 --plot")
+def replay(
+    session: SessionPath,
+    device: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Score by the limits of this device file, into a new record beside SESSION."),
+    ] = None,
+    step: Annotated[
+        str | None, typer.Option(metavar="N", help="One step alone: its index in the plan, from 0, or its name.")
+    ] = None,
+    attempt: Annotated[
+        int | None, typer.Option(metavar="K", help="Which attempt at --step; default: the one that decides.")
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw --step as the technician saw it, into a PNG.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="New file for what --device or --plot makes; default: beside.")
+    ] = None,
+    operator: Operator = "",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that share the work; default: up to the cores.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Score a session again from its raw bytes and compare; under other limits; or show one exposure."""
+    from aimdlab.cli import replay as command
+
+    asked = command.Asked(device, step, attempt, plot, out, operator, jobs)
+    raise typer.Exit(command.replay(session, asked, as_json=json))

@@ -100,17 +100,23 @@ def _doubted(outcome: Outcome, doubt: Callable[[Criterion], str]) -> Outcome:
     return replace(outcome, verdict=Verdict.INCONCLUSIVE, reason=why) if why else outcome
 
 
-def _sentence(criterion: Criterion, feature: Feature, band: float, verdict: Verdict) -> str:
-    unit = "" if feature.unit == "1" else f" {feature.unit}"
+def allowed(criterion: Criterion) -> str:
+    """The limits in words: "at most 1.1 s"."""
+    unit = _shown(criterion.unit)
     lower, upper = (None if limit is None else f"{limit:.6g}{unit}" for limit in (criterion.lower, criterion.upper))
     if lower is None:
-        allowed = f"at most {upper}"
-    elif upper is None:
-        allowed = f"at least {lower}"
-    else:
-        allowed = f"from {lower} to {upper}"
-    text = f"{feature.name} {feature.value:.6g}{unit}, allowed {allowed}"
+        return f"at most {upper}"
+    return f"at least {lower}" if upper is None else f"from {lower} to {upper}"
+
+
+def _sentence(criterion: Criterion, feature: Feature, band: float, verdict: Verdict) -> str:
+    unit = _shown(feature.unit)
+    text = f"{feature.name} {feature.value:.6g}{unit}, allowed {allowed(criterion)}"
     return text + (f", within the guard band of {band:.3g}{unit}" if verdict is Verdict.INCONCLUSIVE else "")
+
+
+def _shown(unit: str) -> str:
+    return "" if unit == "1" else f" {unit}"
 
 
 def _invalid(criterion: Criterion, feature: Feature | None, reason: str) -> Outcome:
