@@ -56,12 +56,14 @@ class MonitorPulses:
     Attributes:
         turned: the codes, with their sign changed for pulses B, so that these pulses are positive.
         zero: the turned code, with fraction, that stands for 0 V.
+        level: what they were found above, in codes from there.
         runs: where they are.
         rise, fall: sample positions of the crossings of the level they were found at.
     """
 
     turned: IntArray
     zero: float
+    level: float
     runs: Runs
     rise: FloatArray
     fall: FloatArray
@@ -74,7 +76,9 @@ def monitor_pulses(trace: Trace, level_v: float, sign: int) -> MonitorPulses:
     level = level_v / trace.scale
     high = zero + level
     runs = find_runs(turned, high, zero + _RELEASE * level)
-    return MonitorPulses(turned, zero, runs, rise_positions(turned, runs, high), fall_positions(turned, runs, high))
+    return MonitorPulses(
+        turned, zero, level, runs, rise_positions(turned, runs, high), fall_positions(turned, runs, high)
+    )
 
 
 def plateau_sums(codes: IntArray, runs: Runs, margin: int) -> tuple[FloatArray, FloatArray]:

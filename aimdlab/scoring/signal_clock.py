@@ -5,20 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from aimdlab.scoring.codes import BoolArray, FloatArray, Trace
-from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses
+from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses, monitor_pulses
 from aimdlab.scoring.played import Played
 from aimdlab.scoring.runs import Indices
 from aimdlab.scoring.timing import clock_tolerance, slack_s, wanted_pulses
 
 _REACH_S = 0.05
+_EDGE = 1.5
+"""Samples on each side of an edge that it may reach."""
 
 
 def signal_clock(injection: Trace, touched: BoolArray, expected: ExpectedInjection, exposure_s: float) -> Played:
     """The clock of the injected signal, from its pulses B that nothing has touched (shape (n,)).
 
     From the beginning on, each is held against where those before it say that it belongs. The signal is taken to end
-    after the last period that the exposure needs; at the last pulse B found, if one that nothing touched is missing
-    after it; not at all, if it goes on.
+    after the last period that the exposure needs; at the last pulse B found, if one after it is seen to be missing,
+    where nothing touches it; not at all, if it goes on.
     """
     capture, signal = injection.capture, expected.signal
     dt = capture.dt_s
@@ -43,10 +45,27 @@ def signal_clock(injection: Trace, touched: BoolArray, expected: ExpectedInjecti
         stop_s = max(end_s, last_s) + signal.period_s
     else:
         missing_s = wanted_s[(wanted_s > last_s + 2.0 * dt) & (wanted_s < min(planned_s, end_s - signal.tbpw_s) - dt)]
-        at = np.round((start_s + missing_s * (1.0 + rate) - capture.t0_s) / dt).astype(np.intp)
-        if at.size and not touched[np.clip(at, 0, injection.n - 1)].all():
+        begin, end = (
+            (start_s + (missing_s + after_s) * (1.0 + rate) - capture.t0_s) / dt for after_s in (0.0, signal.tbpw_s)
+        )
+        if missing_s.size and _absent(pulses, touched, begin, end).any():
             stop_s = last_s + signal.tbpw_s
     return Played(signal, start_s, rate, stop_s)
+
+
+def _absent(pulses: MonitorPulses, touched: BoolArray, begin: FloatArray, end: FloatArray) -> BoolArray:
+    """Whether a pulse is seen not to be there: most of what nothing touches of its plateau is below half its height.
+
+    ``begin`` and ``end`` are its edges as sample positions, shape (k,). A plateau that is touched all over shows
+    nothing, and the pulse is not taken to be missing.
+    """
+    n = touched.size
+    first = np.clip(np.ceil(begin + _EDGE), 0, n - 1).astype(np.intp)
+    stop = np.clip(np.maximum(np.floor(end - _EDGE).astype(np.intp) + 1, first + 1), 1, n)
+    below = pulses.turned < pulses.zero + pulses.level
+    seen, low = (np.concatenate(([0], np.cumsum(part))) for part in (~touched, below & ~touched))
+    absent: BoolArray = 2 * (low[stop] - low[first]) > seen[stop] - seen[first]
+    return absent
 
 
 def _matched(found_s: FloatArray, wanted_s: FloatArray, dt: float, limit: float) -> tuple[float, float]:

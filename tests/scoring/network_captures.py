@@ -32,7 +32,7 @@ BACK = 0.09
 class NetworkBench:
     """What is really there; the scoring is told the nominal network.
 
-    ``disturb`` changes (times, injection monitor, device monitor) before they are digitised.
+    The signal stops ``periods_missing`` periods too early. ``disturb`` changes (times, injection monitor, device monitor) before they are digitised.
     """
 
     signal: InjectedSignal = SIGNAL
@@ -52,6 +52,7 @@ class NetworkBench:
     silent: bool = False
     unplugged: bool = False
     played: bool = True
+    periods_missing: int = 0
     averaging: bool = False
     noise_codes: float = 1.0
     injection_range_v: float | None = None
@@ -77,7 +78,7 @@ def _signal_source(bench: NetworkBench) -> HeldSource:
     segments = bench.signal.period_segments()
     at_c = bench.ivamp_v * (1 + bench.level_error) / bench.interface.injected.transfer("D").dc
     heights = {1: at_c, -1: -at_c * (1 + bench.b_error), 0: 0.0}
-    periods = bench.signal.repeats_for(bench.exposure_s)
+    periods = bench.signal.repeats_for(bench.exposure_s) - bench.periods_missing
     starts = np.cumsum([0.0, *(segment.duration_s for segment in segments)])[:-1]
     times = (np.arange(periods)[:, None] * bench.signal.period_s + starts).ravel()
     levels = np.tile([heights[segment.value] for segment in segments], periods)
@@ -147,7 +148,7 @@ def verify_capture(bench: NetworkBench, pulse_at_s: float | None = None) -> Capt
     dt = 2e-7
     span_s = min(2, bench.signal.cycles) * bench.signal.burst_s / bench.signal.cycles
     t = -0.1 * span_s + np.arange(round(1.1 * span_s / dt)) * dt
-    source = _signal_source(replace(bench, exposure_s=bench.signal.burst_s, clock_error=0.0))
+    source = _signal_source(replace(bench, exposure_s=bench.signal.burst_s, clock_error=0.0, periods_missing=0))
     tails = np.concatenate(([0.0], -np.diff(source.levels)))
     source = HeldSource(source.starts_s, source.levels, tails, 2 * np.pi * AMPLIFIER_HZ)
     x = np.zeros(t.size)
