@@ -56,12 +56,13 @@ def seal(folder: SessionFolder, key: BenchKey | None = None) -> Path:
     return target
 
 
-def finish_interrupted_seal(path: Path) -> None:
-    """Clean up after a seal of the session folder ``path`` that was interrupted; does nothing if none was.
+def finish_interrupted_seal(path: Path) -> bool:
+    """Clean up after a seal of the session folder ``path`` that was interrupted; returns whether one was.
 
     Raises SessionExistsError if the sealed file there is not that of the folder, RecordAlteredError if it is damaged.
     """
     target = sealed_path(path)
+    interrupted = _temporary(target).exists() or (target.exists() and (path.exists() or _doomed(path).exists()))
     try:
         _temporary(target).unlink(missing_ok=True)
     except OSError as error:
@@ -71,6 +72,7 @@ def finish_interrupted_seal(path: Path) -> None:
         _remove_folder(path)
     elif target.exists() and _doomed(path).exists():
         _remove_doomed(path)
+    return interrupted
 
 
 def _check_same(path: Path, target: Path) -> None:
