@@ -93,7 +93,7 @@ class ShownExposure:
 
 def _title(record: StoredRecord) -> str:
     score = record.attempt["score"]
-    return f"{record.attempt['step_id']}, attempt {record.number}: {score['verdict']}, {score['reason']}"
+    return f"step {record.attempt['step_id']}, attempt {record.number}: {score['verdict']}, {score['reason']}"
 
 
 def _shown(captures: Sequence[Described]) -> list[int]:

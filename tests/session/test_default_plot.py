@@ -148,7 +148,7 @@ def test_the_first_fail_is_shown_else_the_first_exposure(
 ) -> None:
     words = verdicts.split()
     plot = plot_of(*(make_attempt(step, score=said(Verdict(word))) for step, word in enumerate(words)))
-    assert plot.title == f"gradient_injected/{shown:04d}, attempt 1: {words[shown]}, said {words[shown]}"
+    assert plot.title == f"step gradient_injected/{shown:04d}, attempt 1: {words[shown]}, said {words[shown]}"
     assert [plot.attributes[name] for name in ("attempt", "step", "number")] == [shown, shown, 1]
 
 
