@@ -13,6 +13,7 @@ from aimdlab.capture import Capture, Reading
 from aimdlab.scoring.results import Criterion, DecisionRule, Feature, Outcome, Score, Verdict
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import SessionHeader, new_header
+from aimdlab.session.keys import bench_key
 from aimdlab.session.model import Attempt
 
 MakeAttempt = Callable[..., Attempt]
@@ -103,10 +104,14 @@ def make_header() -> Callable[..., SessionHeader]:
 
 @pytest.fixture
 def make_session(tmp_path: Path) -> MakeSession:
-    """Makes a session of four steps with five attempts: PASS, INVALID then FAIL, PASS; the last step is omitted."""
+    """Makes a session of four steps with five attempts: PASS, INVALID then FAIL, PASS; the last step is omitted.
 
-    def make(name: str = "session") -> SessionFolder:
-        folder = SessionFolder.create(tmp_path / name, header_of(4), bench_clock=lambda: 12.5)
+    It will be signed with the key of the bench "tested".
+    """
+
+    def make(name: str = "session", **changes: Any) -> SessionFolder:
+        header = header_of(4, **{"signing_key": bench_key("tested").public, **changes})
+        folder = SessionFolder.create(tmp_path / name, header, bench_clock=lambda: 12.5)
         folder.commit(attempt_of(0))
         folder.commit(attempt_of(1, 1, Verdict.INVALID))
         folder.commit(attempt_of(1, 2, Verdict.FAIL))

@@ -16,11 +16,12 @@ import pytest
 
 from aimdlab.errors import RecordAlteredError, RecordError, SessionExistsError
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.keys import bench_key
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
 
 MakeSession = Callable[..., SessionFolder]
-CHECKER = Path(__file__).with_name("independent_checker.py")
+CHECKERS = [Path(__file__).with_name(name) for name in ("independent_checker.py", "independent_tables.py")]
 
 
 @pytest.fixture
@@ -30,11 +31,13 @@ def sealed(make_session: MakeSession) -> Path:
 
 def check_independently(path: Path) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    command = [sys.executable, "-P", str(CHECKER), str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=path.parent)
-    assert result.returncode == 0, result.stderr
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    said = []
+    for program in CHECKERS:
+        command = [sys.executable, "-P", str(program), str(path)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=path.parent)
+        assert result.returncode == 0, result.stderr
+        said.append(json.loads(result.stdout))
+    return {**said[0], "verdicts": said[1]}
 
 
 def test_a_program_that_knows_only_the_format_agrees(sealed: Path) -> None:
@@ -42,7 +45,11 @@ def test_a_program_that_knows_only_the_format_agrees(sealed: Path) -> None:
     assert list(found["verdicts"].values()) == ["PASS", "FAIL", "PASS", "OMITTED"]
     with open_session(sealed) as session:
         assert [record.sha256 for record in session.records()][-1] == found["last"]
-        assert [str(result.verdict) for result in session.steps()] == list(found["verdicts"].values())
+        assert {result.step_id: str(result.verdict) for result in session.steps()} == found["verdicts"]
+        verification = session.verify()
+    assert verification.seal is not None
+    assert (verification.seal.root_sha256, verification.seal.signed_by) == (found["root"], found["signed_by"])
+    assert found["signed_by"] == bench_key("tested").public
 
 
 def test_the_sealed_file_replaces_the_folder_and_says_the_same(make_session: MakeSession, tmp_path: Path) -> None:
