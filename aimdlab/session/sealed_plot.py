@@ -1,7 +1,8 @@
 """What a viewer shows first of a sealed session: one exposure in physical units, small enough to be drawn at once.
 
 Raw codes say nothing to a person, no viewer applies the scale of their row, and some draw all rows at once. So the
-exposure that matters most is drawn for them: the lowest and the highest value of each short stretch.
+exposure that matters most is drawn for them: the lowest and the highest value of each short stretch of the device's
+channel. The injected signal is seen in it; drawn beside it, it would hide the device's pulses.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from aimdlab.scoring.results import Verdict
 from aimdlab.session import hdf5
 from aimdlab.session.attempt_record import StoredRecord
-from aimdlab.session.sealed_arrays import CapturePlace, unique_name
+from aimdlab.session.sealed_arrays import CapturePlace
 
 GROUP = "exposure"
 
@@ -66,28 +67,21 @@ class ShownExposure:
         if self._choice is None:
             return []
         record, places = self._choice.record, self._choice.places
-        captures = record.attempt["captures"]
+        position = _shown(record.attempt["captures"])
+        capture = record.attempt["captures"][position]
+        starts, drawn = _stretches(_samples(capture))
+        channel, unit = (hdf5.without_nul(str(capture[key])) for key in ("channel", "unit"))
         group = self._entry.create_group(GROUP)
-        positions = _shown(captures)
-        first = captures[positions[0]]
-        starts, drawn = _stretches(_samples(first))
         hdf5.write_text(group, "title", hdf5.without_nul(_title(record)))
         with np.errstate(over="ignore", invalid="ignore"):  # times are whatever was recorded
-            time = hdf5.write_array(group, "time", first["t0_s"] + drawn * first["dt_s"])
+            time = hdf5.write_array(group, "time", capture["t0_s"] + drawn * capture["dt_s"])
         time.attrs.update({"units": "s", "long_name": "time after the trigger (s)"})
-        names = []
-        for position in positions:
-            channel, unit = (hdf5.without_nul(str(captures[position][key])) for key in ("channel", "unit"))
-            names.append(unique_name("value", channel, group))
-            name, row = places[position]
-            envelope = _envelope(self._entry[name]["codes"][row], captures[position], starts)
-            value = hdf5.write_array(group, names[-1], envelope)
-            value.attrs.update({"units": unit, "long_name": f"{channel.replace('_', ' ')} ({unit})"})
-        group.attrs.update({"NX_class": "NXdata", "signal": names[0], "axes": ["time"]})
-        if names[1:]:
-            group.attrs["auxiliary_signals"] = names[1:]
-        own = {"attempt": record.index, "step": record.step, "number": record.number, "position": positions[0]}
-        group.attrs.update({name: np.int32(value) for name, value in own.items()})
+        name, row = places[position]
+        value = hdf5.write_array(group, "value", _envelope(self._entry[name]["codes"][row], capture, starts))
+        value.attrs.update({"units": unit, "long_name": f"{channel.replace('_', ' ')} ({unit})"})
+        group.attrs.update({"NX_class": "NXdata", "signal": "value", "axes": ["time"]})
+        own = {"attempt": record.index, "step": record.step, "number": record.number, "position": position}
+        group.attrs.update({name: np.int32(number) for name, number in own.items()})
         return [GROUP]
 
 
@@ -96,20 +90,14 @@ def _title(record: StoredRecord) -> str:
     return f"step {record.attempt['step_id']}, attempt {record.number}: {score['verdict']}, {score['reason']}"
 
 
-def _shown(captures: Sequence[Described]) -> list[int]:
-    """Positions of the captures to draw: the device's first, then other channels of the same kind, samples and unit."""
+def _shown(captures: Sequence[Described]) -> int:
+    """Position of the capture to draw: of the first exposure of the device's channel, if there is one."""
 
     def rank(position: int) -> tuple[bool, int, int]:
         capture = captures[position]
         return not _samples(capture), _index(_KINDS, capture["kind"]), _index(_CHANNELS, capture["channel"])
 
-    first = min(range(len(captures)), key=rank)  # the earliest of those that are equal
-    shown = {captures[first]["channel"]: first}
-    for position, capture in enumerate(captures):
-        same = all(capture[key] == captures[first][key] for key in ("kind", "dt_s", "t0_s", "unit"))
-        if same and _samples(capture) == _samples(captures[first]):
-            shown.setdefault(capture["channel"], position)
-    return list(shown.values())
+    return min(range(len(captures)), key=rank)  # the earliest of those that are equal
 
 
 def _stretches(samples: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -50,8 +50,8 @@ class Plot:
     attributes: dict[str, Any]
     title: str
     time: np.ndarray[Any, np.dtype[np.float64]]
-    values: list[np.ndarray[Any, np.dtype[np.float64]]]
-    labels: list[str]
+    values: np.ndarray[Any, np.dtype[np.float64]]
+    label: str
 
 
 @pytest.fixture
@@ -67,16 +67,10 @@ def plot_of(make_header: Callable[..., Any], tmp_path: Path) -> Callable[..., Pl
             entry = file[file.attrs["default"]]
             group = entry[entry.attrs["default"]]
             assert group.attrs["NX_class"] == "NXdata"
-            signals = [group.attrs["signal"], *group.attrs.get("auxiliary_signals", [])]
-            (axis,) = group.attrs["axes"]
+            signal, (axis,) = group[group.attrs["signal"]], group.attrs["axes"]
             assert group[axis].attrs["units"] == "s"
-            return Plot(
-                dict(group.attrs),
-                group["title"][()].decode(),
-                group[axis][:],
-                [group[name][:] for name in signals],
-                [group[name].attrs.get("long_name", name) for name in signals],
-            )
+            label = signal.attrs["long_name"]
+            return Plot(dict(group.attrs), group["title"][()].decode(), group[axis][:], signal[:], label)
 
     return plot
 
@@ -89,7 +83,7 @@ def test_the_plot_shows_every_peak_where_it_was(
     plot = plot_of(make_attempt(0, captures=(capture,)))
     values = capture.codes * 2e-3 + 0.5
     times = -0.25 + np.arange(samples) * 1e-4
-    (drawn,) = plot.values
+    drawn = plot.values
     assert drawn.shape == plot.time.shape
     assert drawn.size == min(samples, 2000)
     assert (drawn.min(), drawn.max()) == (values.min(), values.max())
@@ -106,27 +100,27 @@ def test_the_plot_shows_every_peak_where_it_was(
 def test_holes_are_not_drawn(make_attempt: MakeAttempt, plot_of: Callable[..., Plot]) -> None:
     capture = capture_of(4000)
     capture.codes[100:200] = HOLE
-    (drawn,) = plot_of(make_attempt(0, captures=(capture,))).values
+    drawn = plot_of(make_attempt(0, captures=(capture,))).values
     assert np.count_nonzero(np.isnan(drawn)) == 2 * (100 // 4)
     assert np.nanmin(drawn) == -3000 * 2e-3 + 0.5
 
 
-def test_other_channels_of_the_same_samples_stand_behind_the_device(
-    make_attempt: MakeAttempt, plot_of: Callable[..., Plot]
-) -> None:
+def test_of_the_channels_the_device_s_is_shown(make_attempt: MakeAttempt, plot_of: Callable[..., Plot]) -> None:
     device = capture_of(5000)
     injection = dataclasses.replace(device, channel="injection_monitor", scale=1e-2)
-    others = (
-        dataclasses.replace(device, channel="field", unit="T"),
-        dataclasses.replace(device, channel="later", t0_s=0.0),
-        dataclasses.replace(device, channel="short", codes=device.codes[:4000]),
-        dataclasses.replace(device, codes=device.codes[::-1].copy()),
-    )
+    later = dataclasses.replace(device, codes=device.codes[::-1].copy())
     verify = dataclasses.replace(device, kind="verify")
-    plot = plot_of(make_attempt(0, captures=(verify, injection, device, *others)))
-    assert plot.labels == ["device monitor (V)", "injection monitor (V)"]
-    assert [values.max() for values in plot.values] == [3000 * 2e-3 + 0.5, 3000 * 1e-2 + 0.5]
+    plot = plot_of(make_attempt(0, captures=(verify, injection, device, later)))
+    assert (plot.label, plot.values.max()) == ("device monitor (V)", 3000 * 2e-3 + 0.5)
     assert plot.attributes["position"] == 2
+
+
+def test_without_a_channel_of_the_device_the_first_is_shown(
+    make_attempt: MakeAttempt, plot_of: Callable[..., Plot]
+) -> None:
+    field = capture_of(20, channel="field", unit="T")
+    plot = plot_of(make_attempt(0, captures=(dataclasses.replace(field, kind="verify"), field)))
+    assert (plot.label, plot.attributes["position"]) == ("field (T)", 1)
 
 
 def said(verdict: Verdict) -> Score:
@@ -172,7 +166,7 @@ def test_a_failed_baseline_is_shown_before_exposures_that_passed(
 def test_without_any_capture_a_reading_is_shown(make_attempt: MakeAttempt, plot_of: Callable[..., Plot]) -> None:
     plot = plot_of(make_attempt(0, captures=()))
     assert plot.title == "ambient_temperature"
-    assert plot.time.shape == plot.values[0].shape == (5,)
+    assert plot.time.shape == plot.values.shape == (5,)
 
 
 def test_strange_numbers_of_a_scale_are_drawn_as_they_are(
@@ -180,4 +174,4 @@ def test_strange_numbers_of_a_scale_are_drawn_as_they_are(
 ) -> None:
     capture = capture_of(3000, scale=float("inf"), offset=float("nan"), t0_s=float("nan"), dt_s=1e308)
     plot = plot_of(make_attempt(0, captures=(capture,)))
-    assert np.isnan(plot.values[0]).all()
+    assert np.isnan(plot.values).all()
