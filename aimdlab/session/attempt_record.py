@@ -13,7 +13,7 @@ import aimdlab
 from aimdlab.capture import Capture, Codes, Reading
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.scoring.results import Criterion, DecisionRule, Feature, Outcome, Score, Verdict
-from aimdlab.session import canonical
+from aimdlab.session import canonical, inspection, shapes
 from aimdlab.session.codes import PackedCodes
 from aimdlab.session.header import FORMAT_VERSION
 from aimdlab.session.model import Attempt
@@ -79,19 +79,15 @@ def make_record(attempt: Attempt, captures: Sequence[PackedCodes], *, index: int
 def parse_record(text: str) -> StoredRecord:
     """The link that a canonical text holds; ValueError if it is none."""
     record = canonical.decode_object(text)
-    attempt = record.get("attempt")
-    if not isinstance(attempt, dict) or not isinstance(record.get("index"), int):
-        raise ValueError("not the record of an attempt")  # noqa: TRY004 - bad text, not a bad type
-    stored = StoredRecord(record["index"], str(record.get("previous")), canonical.sha256(text), text, attempt)
     try:
-        _ = (stored.name, capture_shapes(stored), attempt["readings"], attempt["score"]["verdict"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"the record of an attempt lacks or mistypes {error}") from error
-    return stored
+        shapes.check_link(record)
+    except ValueError as error:
+        raise ValueError(f"not the record of an attempt: {error}") from error
+    return StoredRecord(record["index"], record["previous"], canonical.sha256(text), text, record["attempt"])
 
 
 def capture_shapes(record: StoredRecord) -> list[tuple[str, str, int, str]]:
-    """(channel, kind, samples, dtype) of each capture."""
+    """(channel, kind, samples, dtype) of each capture, of a record that was checked (:func:`check_stored`)."""
     shapes = []
     for capture in record.attempt["captures"]:
         (samples,) = capture["codes"]["shape"]
@@ -107,17 +103,23 @@ def attempt_from_record(record: StoredRecord, codes: list[ArrayLoader], readings
         codes: per capture, what loads its codes; called, and the codes checked, when they are first asked for.
         readings: per reading, what loads its array of shape (2, n): times and values; called now, and checked.
 
-    Raises RecordAlteredError where an array is not the one recorded.
+    Raises RecordAlteredError where an array is not the one recorded, RecordError for a record that is none.
     """
+    check_stored(record)
     attempt = dict(record.attempt)
     captures = tuple(_capture(record, i, load) for i, load in enumerate(codes))
     attempt["captures"] = captures
     attempt["readings"] = tuple(_reading(record, i, load) for i, load in enumerate(readings))
     attempt["score"] = _score(attempt["score"])
     attempt["notes"] = tuple(attempt["notes"])
+    return Attempt(**attempt)
+
+
+def check_stored(record: StoredRecord) -> None:
+    """Raise RecordError unless the record holds an attempt as this version of aimdlab knows it."""
     try:
-        return Attempt(**attempt)
-    except TypeError as error:
+        shapes.check_attempt(record.attempt)
+    except ValueError as error:
         raise RecordError(f"{record.name}: this version of aimdlab cannot read the record: {error}") from error
 
 
@@ -142,9 +144,6 @@ def _capture(record: StoredRecord, position: int, load: ArrayLoader) -> Capture:
     values = dict(record.attempt["captures"][position])
     expected = values.pop("codes")
     capture = _StoredCapture.__new__(_StoredCapture)
-    known = {field.name for field in fields(Capture)} - {"codes"}
-    if values.keys() != known:
-        raise RecordError(f"{record.name}: a capture has the fields {sorted(values)}, expected {sorted(known)}")
     for name, value in values.items():
         object.__setattr__(capture, name, value)
     object.__setattr__(capture, "_n", int(expected["shape"][0]))
@@ -203,6 +202,11 @@ def check_attempt(attempt: Attempt) -> None:
             raise RecordError(
                 f"{name}: the codes of {capture.channel!r} are {capture.codes.dtype} of shape {capture.codes.shape}; "
                 "a session holds one row of 8 or 16 bit integers"
+            )
+        if capture.codes.nbytes > inspection.LARGEST_ARRAY_BYTES:
+            raise RecordError(
+                f"{name}: the codes of {capture.channel!r} are {capture.codes.nbytes} bytes; a session holds at most "
+                f"{inspection.LARGEST_ARRAY_BYTES}. Take fewer samples."
             )
     for reading in attempt.readings:
         shapes_agree = reading.t_s.shape == reading.values.shape and reading.t_s.ndim == 1

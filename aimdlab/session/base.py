@@ -163,7 +163,8 @@ class Session(ABC):
                     unreported = record.name
                 attempt_from_record(record, stored.codes, stored.readings)  # checks the readings
                 for position, load in enumerate(stored.codes):
-                    checks.add(partial(check_codes, record, position, load()))
+                    codes = load()
+                    checks.add(partial(check_codes, record, position, codes), codes.nbytes)
                 attempts = ChainEnd(record.index + 1, record.sha256)
         if attempts.count < len(committed):
             lost = committed[attempts.count]

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -20,6 +21,12 @@ from numpy.typing import NDArray
 
 Encodable: TypeAlias = "str | int | float | bool | NDArray[Any] | Sequence[Encodable] | Mapping[str, Encodable] | None"
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+
+MOST_VALUES = 2_000_000
+"""In one text: eight times what the plan of a full gradient campaign has; decoded, some 400 MB."""
+
+# Written as an escape; a canonical text has none, nor an even number of backslashes before one that is not.
+_SURROGATE = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
 
 NO_HASH = "0" * 64
 """Stands for "the record before" where there is none."""
@@ -56,10 +63,26 @@ def encode(value: object) -> str:
 
 
 def decode(text: str) -> Json:
-    """The value of a canonical text; arrays stay descriptions, tuples are lists. ValueError if it is no JSON."""
-    # Only a key that begins with $ stands for something else than itself; most texts have none.
-    value: Json = json.loads(text, object_hook=_decode_object if '"$' in text else None)
+    """The value of a canonical text; arrays stay descriptions, tuples are lists.
+
+    ValueError if it is no JSON, or none that a session holds (:func:`check_decodable`).
+    """
+    check_decodable(text)
+    try:
+        # Only a key that begins with $ stands for something else than itself; most texts have none.
+        value: Json = json.loads(text, object_hook=_decode_object if '"$' in text else None)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     return value
+
+
+def check_decodable(text: str) -> None:
+    """Raise ValueError for a text that would take too much memory, or that holds what UTF-8 cannot carry."""
+    values = text.count(",") + text.count("[") + text.count("{")
+    if values > MOST_VALUES:
+        raise ValueError(f"{values} values are more than a record holds; at most {MOST_VALUES}")
+    if ("\\ud" in text or "\\uD" in text) and _SURROGATE.search(text):
+        raise ValueError("it holds half a character")
 
 
 def decode_object(text: str) -> dict[str, Any]:

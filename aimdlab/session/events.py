@@ -21,10 +21,15 @@ from typing import Any
 
 from aimdlab import _platform
 from aimdlab.errors import AimdlabError, RecordAlteredError, RecordError
-from aimdlab.session import canonical
+from aimdlab.session import canonical, own_files, shapes
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.chain import check_links
 from aimdlab.session.header import utc_now
+
+LARGEST_LINE_BYTES = 4 << 20
+"""Of an event; they have some hundred. A line is read as a whole."""
+
+_SHOWN_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -106,11 +111,10 @@ class EventLog:
         self._broken = False
         n, previous = 0, anchor
         try:
-            content = path.read_bytes() if path.exists() else b""
-            whole = _whole_bytes(content)
-            for event in check_event_lines(_lines(content[:whole]), anchor):
+            for event in check_event_lines(read_event_lines(path), anchor):
                 n, previous = event.n + 1, event.sha256
-            torn = content[whole:]
+            whole = sum(map(len, _whole_lines(path)))
+            torn = _torn_bytes(path, whole)
             aside = _set_aside(path, n, torn) if torn else path
             # Unbuffered: one event, one write, nothing left in this process when it dies.
             self._file = path.open("ab", buffering=0)
@@ -131,7 +135,7 @@ class EventLog:
                     f"the log ended in the middle of an event; its {len(torn)} bytes were set aside in {aside.name}",
                     source="session",
                     durable=True,
-                    text=torn.decode(errors="replace"),
+                    text=torn[:_SHOWN_BYTES].decode(errors="replace"),
                 )
         except OSError as error:
             self._file.close()
@@ -175,6 +179,8 @@ class EventLog:
             }
             digest = canonical.sha256(canonical.encode(fields))
             line = (canonical.encode({**fields, "sha256": digest}) + "\n").encode()
+            if len(line) > LARGEST_LINE_BYTES:
+                raise RecordError(f"{self.path}: the event {kind!r} is too long to be read again: {len(line)} bytes")
             after = _End(self._end.n + 1, digest, self._end.size + len(line))
             self._append(line, after, durable=durable)
             self._end = after
@@ -298,10 +304,43 @@ def read_events(path: Path, anchor: str) -> Iterator[Event]:
     return check_event_lines(read_event_lines(path), anchor)
 
 
-def read_event_lines(path: Path) -> list[str]:
-    """The lines of a log without their newlines, as they are; a line still being written is left out."""
-    content = path.read_bytes() if path.exists() else b""
-    return _lines(content[: _whole_bytes(content)])
+def read_event_lines(path: Path) -> Iterator[str]:
+    """The lines of a log without their newlines, as they are; a line still being written is left out.
+
+    Raises RecordAlteredError for a line longer than any event, RecordError if the log cannot be read.
+    """
+    try:
+        for line in _whole_lines(path):
+            yield _text(line[:-1])
+    except OSError as error:
+        raise RecordError(f"{path}: the event log cannot be read: {error}") from error
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """The lines with their newlines, up to the first that is not whole; see :func:`_whole_bytes`."""
+    if not path.exists() and not path.is_symlink():
+        return
+    with own_files.open_own(path) as log:
+        while (line := log.readline(LARGEST_LINE_BYTES + 1)).endswith(b"\n") and b"\0" not in line:
+            yield line
+        if len(line) > LARGEST_LINE_BYTES and b"\0" not in line:
+            raise RecordAlteredError(
+                f"{path} was altered: it holds a line of more than {LARGEST_LINE_BYTES} bytes, which no event has"
+            )
+
+
+def _torn_bytes(path: Path, whole: int) -> bytes:
+    """What stands after the whole lines."""
+    if not path.exists():
+        return b""
+    with path.open("rb") as log:
+        log.seek(whole)
+        torn = log.read(LARGEST_LINE_BYTES + 1)
+    if len(torn) > LARGEST_LINE_BYTES:
+        raise RecordAlteredError(
+            f"{path} was altered: more than {LARGEST_LINE_BYTES} bytes at its end are no event. Cut them off to go on."
+        )
+    return torn
 
 
 def check_event_lines(lines: Iterable[str], anchor: str) -> Iterator[Event]:
@@ -313,9 +352,11 @@ def check_event_lines(lines: Iterable[str], anchor: str) -> Iterator[Event]:
 def parse_event(line: str, position: int) -> Event:
     """The event of a canonical line without its newline; RecordAlteredError if it is not what was written."""
     try:
+        decoded = canonical.decode_object(line)
+        shapes.check_event(decoded)
+        event = Event(**decoded)
         plain = json.loads(line)
         stored = plain.pop("sha256")
-        event = Event(**canonical.decode_object(line))
         # The values are hashed as JSON spells them; a line that spells them in another way is not canonical.
         digest = canonical.sha256(_spell(plain))
         canonically_spelled = _spell({**plain, "sha256": stored}) == line
@@ -349,5 +390,9 @@ def _whole_bytes(content: bytes) -> int:
 
 def _lines(content: bytes) -> list[str]:
     # Split at newlines only: str.splitlines would split inside a message at U+2028 and others.
+    return [_text(line) for line in content.split(b"\n")[:-1]]
+
+
+def _text(line: bytes) -> str:
     # Bytes that are no UTF-8 become lone surrogates, which no canonical line can hold, so that they are found altered.
-    return [line.decode(errors="surrogateescape") for line in content.split(b"\n")[:-1]]
+    return line.decode(errors="surrogateescape")

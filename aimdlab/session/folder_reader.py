@@ -12,7 +12,7 @@ import h5py
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError, RecordError
-from aimdlab.session import attempt_file, hdf5
+from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
 from aimdlab.session.base import ChainEnd, Session, StoredAttempt
 from aimdlab.session.events import Event, read_events
@@ -83,7 +83,8 @@ class FolderSession(Session):
         self.path = path
         if not (path / HEADER_FILE).is_file():
             raise RecordError(f"{path} holds no session: there is no {HEADER_FILE} in it")
-        with hdf5.open_file(path / HEADER_FILE) as file:
+        own_files.check_own_folder(path / ATTEMPTS_FOLDER)
+        with _open(path / HEADER_FILE) as file:
             self.header, self.header_sha256 = read_header(file, str(path / HEADER_FILE))
 
     @cached_property
@@ -152,7 +153,7 @@ class FolderSession(Session):
         """Nothing is kept open."""
 
     def _codes(self, record: StoredRecord, position: int) -> NDArray[Any]:
-        with hdf5.open_file(self.path / ATTEMPTS_FOLDER / attempt_file_name(record.step, record.number)) as file:
+        with _open_attempt(self.path / ATTEMPTS_FOLDER / _file_of(record)) as file:
             return attempt_file.read_codes(file, position, record.name)
 
     def _check_head(self) -> None:
@@ -206,13 +207,21 @@ def read_attempt_record(path: Path) -> StoredRecord:
         return attempt_file.read_record(file, str(path))
 
 
+def _open(path: Path) -> h5py.File:
+    try:
+        own_files.check_own_file(path)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
+    return hdf5.open_file(path)
+
+
 def _open_attempt(path: Path) -> h5py.File:
     try:
-        return hdf5.open_file(path)
+        return _open(path)
     except RecordError as error:  # it was whole when it got its name
         raise RecordAlteredError(f"the attempt in {path} was altered: {error}") from error
 
 
 def _read_reading(path: Path, position: int, name: str) -> NDArray[Any]:
-    with hdf5.open_file(path) as file:
+    with _open_attempt(path) as file:
         return attempt_file.read_reading(file, position, name)

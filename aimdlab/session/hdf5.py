@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +75,14 @@ def open_file(path: Path) -> h5py.File:
 
 
 def write_text(group: h5py.Group, name: str, text: str) -> h5py.Dataset:
-    """One text as a scalar dataset of variable length, UTF-8. ValueError for a text with a NUL, which HDF5 cuts."""
+    """One text as a scalar dataset of variable length, UTF-8.
+
+    ValueError for a text with a NUL, which HDF5 cuts, or one that is longer than what is read again.
+    """
     if "\0" in text:
         raise ValueError(f"{name} holds a NUL character, which HDF5 text cannot carry")
+    if len(text.encode()) > inspection.LARGEST_TEXT_BYTES:
+        raise ValueError(f"{name} is longer than {inspection.LARGEST_TEXT_BYTES} bytes")
     return group.create_dataset(name, data=text, dtype=h5py.string_dtype())
 
 
@@ -116,6 +121,12 @@ class TextColumn:
         self._waiting_bytes += len(text)
         if self._waiting_bytes >= self._slab_bytes:
             self.flush()
+
+    def passing(self, texts: Iterable[str]) -> Iterator[str]:
+        """Add the texts as they pass by."""
+        for text in texts:
+            self.add(text)
+            yield text
 
     def flush(self) -> None:
         """Write what waits."""

@@ -14,7 +14,7 @@ import h5py
 
 import aimdlab
 from aimdlab import _platform
-from aimdlab.session import canonical
+from aimdlab.session import canonical, shapes
 from aimdlab.session.canonical import Encodable
 
 FORMAT_VERSION = 2
@@ -145,6 +145,7 @@ def header_from_record(text: str, configuration: Mapping[str, str]) -> SessionHe
     missing = set(names) - record.keys()
     if missing:
         raise ValueError(f"the header lacks {', '.join(sorted(missing))}")
+    shapes.check_header(record)
     return SessionHeader(
         **{name: record[name] for name in names if name not in ("tests", "plan", "equipment", "configuration")},
         tests=tuple(record["tests"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import h5py
 
 from aimdlab.errors import RecordAlteredError, RecordError
-from aimdlab.session import canonical, hdf5
+from aimdlab.session import canonical, hdf5, inspection
 from aimdlab.session.header import (
     FORMAT_VERSION,
     SessionHeader,
@@ -53,11 +53,15 @@ def read_header(group: h5py.Group, where: str) -> tuple[SessionHeader, str]:
 
 
 def _read_configuration(group: h5py.Group, where: str, hashes: dict[str, str]) -> dict[str, str]:
-    notes = group["configuration"]
-    texts = {}
-    for key in notes:
-        name = hdf5.read_text(notes[key], "file_name")
-        texts[name] = hdf5.read_text(notes[key], "data")
+    notes = inspection.find(group, "configuration")
+    texts: dict[str, str] = {}
+    for key in inspection.names(notes):
+        name = hdf5.read_text(notes, f"{key}/file_name")
+        if len(texts) >= len(hashes):
+            raise RecordAlteredError(f"{where}: the configuration file {name} was added")
+        texts[name] = hdf5.read_text(notes, f"{key}/data")
+        if sum(map(len, texts.values())) > inspection.LARGEST_TEXT_BYTES:
+            raise ValueError("its configuration files are larger than those of any session")
         if name not in hashes:
             raise RecordAlteredError(f"{where}: the configuration file {name} was added")
         if canonical.sha256(texts[name]) != hashes[name]:

@@ -22,8 +22,8 @@ from aimdlab.session import chunks
 LARGEST_ARRAY_BYTES = 256 << 20
 """A capture, which is one chunk and in memory as a whole: 1e8 samples of 16 bits and some room."""
 
-LARGEST_TEXT_BYTES = 64 << 20
-"""A header: 200 times that of a full gradient campaign; nothing else comes near."""
+LARGEST_TEXT_BYTES = 32 << 20
+"""A header: six times that of a full gradient campaign; nothing else comes near."""
 
 LARGEST_ROW_BYTES = 1 << 20
 """A row of a table: the texts of its columns, each as wide as its longest."""
@@ -111,7 +111,9 @@ def names(group: h5py.Group) -> list[str]:
 
 
 def check_object(item: h5py.Group | h5py.Dataset) -> None:
-    """Look at one object; ValueError says why no session has such."""
+    """Look at one object; ValueError says why no session has such. What was made in memory is not looked at."""
+    if _is_in_memory(item):
+        return
     _check_attributes(item.id)
     if isinstance(item, h5py.Dataset):
         _check_dataset(item)
@@ -119,14 +121,15 @@ def check_object(item: h5py.Group | h5py.Dataset) -> None:
 
 def check_row(dataset: h5py.Dataset, row: int) -> None:
     """Look at what was too large to be looked at with the dataset; ValueError if it may not be unpacked."""
-    with _stream(dataset) as stream:
-        chunks.check_row(dataset.id, stream, row)
+    if not _is_in_memory(dataset):
+        with _stream(dataset) as stream:
+            chunks.check_row(dataset.id, stream, row)
 
 
 def text_lengths(dataset: h5py.Dataset) -> NDArray[np.int64]:
     """Bytes of each text of a column, without reading the texts."""
     count, offset = dataset.size, dataset.id.get_offset()
-    if not count or offset is None:
+    if not count or offset is None or _is_in_memory(dataset):
         return np.zeros(count, np.int64)
     with _stream(dataset) as stream:
         stream.seek(offset)
@@ -136,6 +139,10 @@ def text_lengths(dataset: h5py.Dataset) -> NDArray[np.int64]:
 
 def _stream(dataset: h5py.Dataset) -> BinaryIO:
     return Path(dataset.file.filename).open("rb")
+
+
+def _is_in_memory(item: h5py.Group | h5py.Dataset) -> bool:
+    return bool(item.file.driver == "core")
 
 
 def _member(group: h5py.Group, name: str) -> Any:

@@ -182,7 +182,8 @@ class SealedSession(Session):
 
 def _find_entry(file: h5py.File, path: Path) -> h5py.Group:
     try:
-        entry, kind, version = inspection.find(file, ENTRY) if ENTRY in file else None, file.attrs.get("format"), int(file.attrs.get("format_version", 0))
+        entry = inspection.find(file, ENTRY) if ENTRY in file else None
+        kind, version = file.attrs.get("format"), int(file.attrs.get("format_version", 0))
     except hdf5.DAMAGE as error:
         raise RecordAlteredError(f"{path} was altered: {error}") from error
     if kind != FORMAT or not isinstance(entry, h5py.Group):

@@ -68,11 +68,10 @@ def _write(session: FolderSession, file: h5py.File, key: BenchKey | None) -> Non
 
 def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, object], list[dict[str, Any]]]:
     """Copy the lines of the event log, checked; returns their number and last hash, and what the commits reported."""
-    lines = read_event_lines(session.path / EVENTS_FILE)
-    column = hdf5.TextColumn(hdf5.create_texts(entry, "events", len(lines)))
+    log = session.path / EVENTS_FILE
+    column = hdf5.TextColumn(hdf5.create_texts(entry, "events", sum(1 for _ in read_event_lines(log))))
     count, last, reported = 0, session.header_sha256, []
-    for line, event in zip(lines, check_event_lines(lines, last), strict=True):
-        column.add(line)
+    for event in check_event_lines(column.passing(read_event_lines(log)), last):
         count, last = event.n + 1, event.sha256
         if event.kind in (COMMITTED, FOUND):
             reported.append(event.data)

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 
 from aimdlab.session import canonical
-from aimdlab.session.attempt_record import StoredRecord
+from aimdlab.session.attempt_record import StoredRecord, check_stored
 from aimdlab.session.header import SessionHeader
 from aimdlab.session.table import Columns, TableRows, write_table
 from aimdlab.session.verdicts import StepResult
@@ -62,7 +62,8 @@ class AttemptTables:
         self._rows = {name: TableRows(columns) for name, columns in _COLUMNS.items()}
 
     def add(self, record: StoredRecord) -> None:
-        """Add what one record says."""
+        """Add what one record says; RecordError if it is not that of an attempt."""
+        check_stored(record)
         attempt, index, rows = record.attempt, record.index, self._rows
         score = attempt["score"]
         flat = {**attempt, "verdict": score["verdict"], "reason": score["reason"]}
