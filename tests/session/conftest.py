@@ -15,6 +15,7 @@ from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import SessionHeader, new_header
 from aimdlab.session.keys import bench_key
 from aimdlab.session.model import Attempt
+from aimdlab.session.seal import seal
 
 MakeAttempt = Callable[..., Attempt]
 MakeSession = Callable[..., SessionFolder]
@@ -102,21 +103,28 @@ def make_header() -> Callable[..., SessionHeader]:
     return header_of
 
 
+def session_at(path: Path, **changes: Any) -> SessionFolder:
+    """A session of four steps with five attempts: PASS, INVALID then FAIL, PASS; the last step is omitted.
+
+    It will be signed with the key of the bench "tested". ``changes`` are those of the header.
+    """
+    header = header_of(4, **{"signing_key": bench_key("tested").public, **changes})
+    folder = SessionFolder.create(path, header, bench_clock=lambda: 12.5)
+    folder.commit(attempt_of(0))
+    folder.commit(attempt_of(1, 1, Verdict.INVALID))
+    folder.commit(attempt_of(1, 2, Verdict.FAIL))
+    folder.commit(attempt_of(2))
+    folder.commit(attempt_of(0, 2, captures=(), readings=()))
+    return folder
+
+
 @pytest.fixture
 def make_session(tmp_path: Path) -> MakeSession:
-    """Makes a session of four steps with five attempts: PASS, INVALID then FAIL, PASS; the last step is omitted.
+    """Makes a session; see ``session_at``."""
+    return lambda name="session", **changes: session_at(tmp_path / name, **changes)
 
-    It will be signed with the key of the bench "tested".
-    """
 
-    def make(name: str = "session", **changes: Any) -> SessionFolder:
-        header = header_of(4, **{"signing_key": bench_key("tested").public, **changes})
-        folder = SessionFolder.create(tmp_path / name, header, bench_clock=lambda: 12.5)
-        folder.commit(attempt_of(0))
-        folder.commit(attempt_of(1, 1, Verdict.INVALID))
-        folder.commit(attempt_of(1, 2, Verdict.FAIL))
-        folder.commit(attempt_of(2))
-        folder.commit(attempt_of(0, 2, captures=(), readings=()))
-        return folder
-
-    return make
+@pytest.fixture(scope="session")
+def sealed_content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of such a session when it is sealed, made once."""
+    return seal(session_at(tmp_path_factory.mktemp("sealed") / "session")).read_bytes()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,18 +11,40 @@ import h5py
 import hdf5plugin  # noqa: F401 - registers the filter
 import numpy as np
 import pytest
+from cryptography.exceptions import InvalidSignature
 
 from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.session import canonical
+from aimdlab.session.base import Seal
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.keys import bench_key
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
+from aimdlab.session.signing import has_signed
+from aimdlab.session.tree import describe_tree
 
 CAPTURE = "capture_device_monitor_exposure"
 
 
+def load_checker() -> Any:
+    path = Path(__file__).with_name("independent_checker.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CHECKER = load_checker()
+CHECKER_NOTICES = (AssertionError, InvalidSignature, KeyError, OSError, ValueError)
+
+
 @pytest.fixture
-def sealed(make_session: Callable[..., SessionFolder]) -> Path:
-    return seal(make_session())
+def sealed(sealed_content: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "session.h5"
+    path.write_bytes(sealed_content)
+    return path
 
 
 def add_one(path: str, index: Any) -> Callable[[h5py.Group], object]:
@@ -90,6 +113,40 @@ def forge_chain(entry: h5py.Group) -> None:
         set_cell("attempts", index, "sha256", previous)(entry)
 
 
+def forge_everything(entry: h5py.Group) -> None:
+    """Turn a FAIL into a PASS and recompute every hash there is; only the signature cannot be made anew."""
+    forge_chain(entry)
+    hashes = [hashlib.sha256(text).hexdigest() for text in entry["records"][()]]
+    previous = hashlib.sha256(entry["header"][()]).hexdigest()
+    for n, line in enumerate(entry["events"][()]):
+        event = json.loads(line)
+        if event["kind"] == "attempt.committed":
+            event["data"]["sha256"] = hashes[event["data"]["index"]]
+        del event["sha256"]
+        event["previous"] = previous
+        previous = event["sha256"] = canonical.sha256(canonical.encode(event))
+        entry["events"][n] = canonical.encode(event)
+    tree = json.loads(entry["integrity/tree"][()])
+    covered = frozenset(path for path, item in tree.items() if item.get("content", "") is None)
+    new_tree = canonical.encode(describe_tree(entry.file, covered))
+    root = json.loads(entry["integrity/root"][()])
+    root["attempts"]["last"], root["events"]["last"] = hashes[-1], previous
+    root["tree"] = canonical.sha256(new_tree)
+    entry["integrity/tree"][()], entry["integrity/root"][()] = new_tree, canonical.encode(root)
+    entry["integrity/root_sha256"][()] = canonical.sha256(canonical.encode(root))
+
+
+def change_character(path: str, position: int) -> Callable[[h5py.Group], object]:
+    """Another character of base64 in a text."""
+
+    def change(entry: h5py.Group) -> None:
+        text = entry[path][()].decode()
+        other = "A" if text[position] != "A" else "B"
+        entry[path][()] = text[:position] + other + text[position:][1:]
+
+    return change
+
+
 TAMPERINGS: list[tuple[Callable[[h5py.Group], object], str]] = [
     (add_one(f"{CAPTURE}/codes", (2, 1234)), "attempt 2 at step 1 .*'device_monitor', exposure"),
     (add_one("reading_ambient_temperature/value", 7), "attempt 1 at step 1 .*ambient_temperature"),
@@ -124,6 +181,13 @@ TAMPERINGS: list[tuple[Callable[[h5py.Group], object], str]] = [
     (rewrite("integrity/root", '"count":5', '"count":4'), "root record was altered"),
     (rewrite("integrity/tree", "NXdata", "NXdatb"), "list of the file's contents was altered"),
     (lambda entry: entry.__delitem__("integrity"), "root record was altered"),
+    (forge_everything, "the signature is not that of the root record by the key .*hashes were recomputed"),
+    *((change_character("integrity/signature", i), "the signature is not that of the root") for i in (0, 43, 85)),
+    (rewrite("integrity/signature", "==", "=="[:1]), "the signature is not that of the root"),
+    (change_character("integrity/signing_key", 5), "/entry/integrity/signing_key was altered"),
+    (lambda entry: entry.__delitem__("integrity/signature"), "/entry/integrity/signature was removed"),
+    (lambda entry: entry.__delitem__("integrity/signing_key"), "/entry/integrity/signing_key was removed"),
+    (rewrite("header", '"signing_key":"', '"signing_key":"A'), "header was altered"),
 ]
 
 
@@ -135,6 +199,36 @@ def test_tampering_with_a_sealed_file_is_named(
         tamper(file["entry"])
     with pytest.raises(RecordAlteredError, match=named), open_session(sealed) as session:
         session.verify()
+    # The program that knows only the format says so too.
+    with pytest.raises(CHECKER_NOTICES), h5py.File(sealed) as file:
+        CHECKER.check(file)
+
+
+def test_the_signature_is_what_notices_that_every_hash_was_recomputed(
+    make_session: Callable[..., SessionFolder],
+) -> None:
+    unsigned = seal(make_session(signing_key=""))
+    with h5py.File(unsigned, "r+") as file:
+        assert "signature" not in file["entry/integrity"]
+        forge_everything(file["entry"])
+        found = CHECKER.check(file)
+    with open_session(unsigned) as session:
+        assert session.verify().seal == Seal(found["root"], found["signed_by"]) == Seal(found["root"], "")
+        assert [str(result.verdict) for result in session.steps()][1] != "FAIL"
+
+
+def test_no_character_of_signature_or_key_can_change() -> None:
+    key, data = bench_key("tested"), b"a root record"
+    signature = key.sign(data)
+    assert has_signed(key.public, signature, data)
+    assert not has_signed(key.public, signature, data + b" ")
+    for position in range(len(signature)):
+        for other in "AQgw9/+=":
+            changed = signature[:position] + other + signature[position + 1 :]
+            assert has_signed(key.public, changed, data) is (changed == signature), (position, other)
+    for changed in (signature + "\n", " " + signature, signature.rstrip("="), "", signature + signature, "\u00e9"):
+        assert not has_signed(key.public, changed, data)
+        assert not has_signed(changed, signature, data)
 
 
 def everything(path: Path) -> list[Any]:
