@@ -100,6 +100,35 @@ def run(
     raise typer.Exit(command.run(campaign, session, clock.value if clock else None, attach, operator, as_json=json))
 
 
+@app.command(epilog="Example: aimdlab resume sessions/monday")
+def resume(
+    session: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a session that was interrupted.")],
+    campaign: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The campaign file, if it is not where it was.")
+    ] = None,
+    clock: Clock = None,
+    attach: Attach = "",
+    operator: Operator = "",
+    json: Json = False,
+) -> None:
+    """Go on with an interrupted session at its first step that is not done, to the end, and seal it."""
+    from aimdlab.cli import resume as command
+
+    chosen = command.BenchChoice(clock.value if clock else None, attach)
+    raise typer.Exit(command.resume(session, campaign, chosen, operator, as_json=json))
+
+
+@app.command(epilog="Example: aimdlab seal sessions/monday")
+def seal(
+    session: Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a session that was interrupted.")],
+    json: Json = False,
+) -> None:
+    """Seal an interrupted session as it is, or finish a seal that was interrupted."""
+    from aimdlab.cli import seal as command
+
+    raise typer.Exit(command.seal(session, as_json=json))
+
+
 @app.command(epilog='Example: aimdlab tell sessions/monday note "door opened"')
 def tell(
     session: Annotated[Path, typer.Argument(metavar="PATH", help="The session folder of a running session.")],

@@ -68,6 +68,13 @@ class TerminalProgress:
         self._bar.advance(self._task)
         self._last[step.id] = Verdict.OMITTED
 
+    def done_before(self, step: Step, verdict: Verdict) -> None:
+        """Count it; it takes no time any more."""
+        self._total_s -= step.exposure_s
+        self._remaining_s -= step.exposure_s
+        self._bar.advance(self._task)
+        self._last[step.id] = verdict
+
     def _show(self, step: Step, what: str) -> None:
         if self._live is None:
             return

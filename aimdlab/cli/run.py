@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from aimdlab.cli.output import covers, duration, print_json, size, status
 from aimdlab.cli.progress import TerminalProgress
 from aimdlab.errors import BenchError, RecordError, StoppedByPersonError
 from aimdlab.sequencer.attention import Attention
-from aimdlab.sequencer.campaign import BenchChoice, ClockKind, Outcome, run_campaign
+from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, run_campaign, ways_on
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.progress import Progress
 
@@ -34,6 +35,11 @@ def run(campaign: Path, session: Path, clock: ClockKind | None, attach: str, ope
 
 def execute(campaign: Path, session: Path, choice: BenchChoice, operator: str = "") -> Outcome:
     """Run a campaign with signals, progress and operator at this terminal."""
+    return attended(session, operator, lambda attendance: run_campaign(campaign, session, choice, attendance))
+
+
+def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]) -> Outcome:
+    """Do what runs a session with signals, progress and operator at this terminal."""
     attention = Attention()
     with ExitStack() as stack:
         stack.enter_context(attention.signals())
@@ -41,22 +47,29 @@ def execute(campaign: Path, session: Path, choice: BenchChoice, operator: str = 
         def progress(plan: Plan) -> Progress:
             return stack.enter_context(TerminalProgress(plan))
 
+        attendance = Attendance(
+            attention,
+            TerminalOperator(sys.stdin, sys.stderr),
+            operator or login_name(),
+            progress,
+            lambda plan, bench, simulated: _announce(session, plan, bench, simulated),
+        )
         try:
-            return run_campaign(
-                campaign,
-                session,
-                choice,
-                attention,
-                TerminalOperator(sys.stdin, sys.stderr),
-                operator or login_name(),
-                progress,
-                lambda plan, bench, simulated: _announce(session, plan, bench, simulated),
-            )
+            outcome = work(attendance)
         except (StoppedByPersonError, BenchError, RecordError, KeyboardInterrupt):
             stack.close()
-            if session.is_dir():
-                status.print(escape(f"what was measured is kept in {session}"), soft_wrap=True)
+            tell_ways_on(session)
             raise
+        stack.close()
+        if not outcome.is_sealed:
+            tell_ways_on(session)
+        return outcome
+
+
+def tell_ways_on(session: Path) -> None:
+    """Say that what was measured is kept, and what can be done with it."""
+    if session.is_dir():
+        status.print(escape(f"what was measured is kept in {session}\n{ways_on(session)}"), soft_wrap=True)
 
 
 def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench | None) -> None:

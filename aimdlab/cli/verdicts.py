@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from rich import box
@@ -16,6 +18,7 @@ from aimdlab.scoring.results import Feature, Outcome, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
 from aimdlab.session.model import Attempt
 from aimdlab.session.reader import open_session
+from aimdlab.session.verdicts import StepResult
 
 STYLE = {
     Verdict.PASS: "green",
@@ -32,117 +35,168 @@ _LONGEST = 40
 
 def exit_status(outcome: CampaignOutcome) -> int:
     """0 if every step is PASS or OMITTED, else 1."""
-    return int(any(verdict not in (Verdict.PASS, Verdict.OMITTED) for verdict in outcome.result.verdicts.values()))
+    with open_session(outcome.session) as session:
+        return status_of(result.verdict for result in session.steps())
+
+
+def status_of(verdicts: Iterable[Verdict]) -> int:
+    """0 if every verdict is PASS or OMITTED, else 1."""
+    return int(any(verdict not in (Verdict.PASS, Verdict.OMITTED) for verdict in verdicts))
 
 
 def as_json(outcome: CampaignOutcome) -> dict[str, Any]:
     """Everything the table shows, and more, for scripts."""
-    result = outcome.result
-    tests, steps = _read(outcome)
+    tests, rows, exposure_s = _read(outcome)
+    run = outcome.run
     return {
-        "session": str(outcome.sealed),
-        "signing_key": key_json(outcome.key),
+        "session": str(outcome.session),
+        "sealed": outcome.is_sealed,
+        "did": outcome.did,
+        "signing_key": key_json(outcome.key) if outcome.key is not None else None,
         "tests": tests,
         "clock": outcome.clock,
-        "verdicts": dict(Counter(verdict.value for verdict in result.verdicts.values())),
-        "ended_early": result.ended_early,
-        "exposure_s": result.exposure_s,
-        "bench_s": result.bench_s,
-        "wall_s": result.wall_s,
-        "exposure_per_wall": result.exposure_s / result.wall_s if result.wall_s else None,
-        "steps": [_step_json(step, verdict, attempts) for step, verdict, attempts in steps],
-        "exit_status": exit_status(outcome),
+        "verdicts": dict(Counter(row.result.verdict.value for row in rows)),
+        "ended_early": outcome.ended_early,
+        "exposure_s": exposure_s,
+        "run_exposure_s": run.exposure_s if run is not None else 0.0,
+        "bench_s": run.bench_s if run is not None else 0.0,
+        "wall_s": run.wall_s if run is not None else 0.0,
+        "exposure_per_wall": run.exposure_s / run.wall_s if run is not None and run.wall_s else None,
+        "steps": [row.as_json() for row in rows],
+        "exit_status": status_of(row.result.verdict for row in rows),
     }
 
 
 def print_table(outcome: CampaignOutcome) -> None:
     """The table, the counts, the times and where the session is."""
-    tests, steps = _read(outcome)
-    done = [entry for entry in steps if entry[1] is not Verdict.OMITTED]
-    shown = done if len(done) <= _LONGEST else [entry for entry in done if entry[1] is not Verdict.PASS]
-    parameters, fixed = parameter_columns([step for step, _, _ in steps])
+    tests, rows, exposure_s = _read(outcome)
+    done = [row for row in rows if row.result.verdict is not Verdict.OMITTED]
+    shown = done if len(done) <= _LONGEST else [row for row in done if row.result.verdict is not Verdict.PASS]
+    parameters, fixed = parameter_columns([row.step for row in rows])
     # Baselines and checks are judged by the device's programming too, and settings by a person: their own columns show
     # only where nothing else was done.
-    judged_steps = [entry for entry in steps if entry[0]["kind"] == "sequence" and entry[2]] or steps
-    features = feature_columns([entry for _, _, attempts in judged_steps for entry in _last(attempts)])
+    judged_rows = [row for row in rows if row.step["kind"] == "sequence" and row.attempts] or rows
+    features = feature_columns([entry for row in judged_rows for entry in row.outcomes])
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("step", no_wrap=True)
     for title in (*(column.title for column in parameters), *(column.title for column in features)):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for step, verdict, attempts in shown:
-        judged = {entry.criterion.feature: entry for entry in _last(attempts)}
-        cells = [column.cell(step["parameters"]) for column in parameters]
+    for row in shown:
+        judged = {entry.criterion.feature: entry for entry in row.outcomes}
+        cells = [column.cell(row.step["parameters"]) for column in parameters]
         cells += [feature.cell(judged, STYLE) for feature in features]
-        tries = f" ({len(attempts)} tries)" if len(attempts) > 1 else ""
-        table.add_row(escape(step["step_id"]), *cells, f"[{STYLE[verdict]}]{verdict}[/]{tries}")
+        tries = f" ({len(row.attempts)} tries)" if len(row.attempts) > 1 else ""
+        verdict = row.result.verdict
+        table.add_row(escape(row.step["step_id"]), *cells, f"[{STYLE[verdict]}]{verdict}[/]{tries}")
     console.print(table)
     if fixed:
         console.print(f"every sequence: {fixed}", soft_wrap=True)
     if len(shown) < len(done):
         console.print(f"{len(done) - len(shown)} steps with PASS are not listed.")
-    for step, verdict, attempts in shown:
-        if verdict not in (Verdict.PASS, Verdict.OMITTED, Verdict.NOT_RUN) and attempts:
-            reason = attempts[-1].score.reason
-            console.print(f"[{STYLE[verdict]}]{step['step_id']} {verdict}[/]: {escape(reason)}", soft_wrap=True)
-    result = outcome.result
-    if result.ended_early:
-        console.print(f"[bold red]ended early:[/] {escape(result.ended_early)}", soft_wrap=True)
+    _print_reasons(outcome, shown)
     for test in tests:
         console.print(f"{escape(test['name'])}, {test['clause']}: {covers(test)}", soft_wrap=True)
         for omission in test.get("omissions", ()):
             text = f"  left out: {omission['sequences']} sequences: {omission['rationale']}"
             console.print(escape(text), soft_wrap=True)
-    counts = Counter(result.verdicts.values())
-    console.print("verdicts: " + ", ".join(f"[{STYLE[v]}]{counts[v]} {v}[/]" for v in Verdict if counts[v]))
-    console.print(
-        f"exposure {duration(result.exposure_s)} in {result.wall_s:.1f} s of wall time "
-        f"(exposure time / wall time {result.exposure_s / result.wall_s:.3g}, {outcome.clock} clock)",
-        soft_wrap=True,
-    )
-    console.print(escape(f"sealed session: {outcome.sealed}"), soft_wrap=True)
-    console.print(escape(signed_with(outcome.key)), soft_wrap=True)
+    console.print(counted(row.result.verdict for row in rows))
+    _print_times(outcome, exposure_s)
+    if outcome.is_sealed:
+        console.print(escape(f"sealed session: {outcome.session}"), soft_wrap=True)
+    if outcome.is_sealed and outcome.key is not None:
+        console.print(escape(signed_with(outcome.key)), soft_wrap=True)
 
 
-_StepRow = tuple[dict[str, Any], Verdict, list[Attempt]]
+def _print_reasons(outcome: CampaignOutcome, rows: Iterable[_Row]) -> None:
+    """Why each step is no PASS, and why the run ended early."""
+    for row in rows:
+        verdict, reason = row.result.verdict, row.reason
+        if verdict not in (Verdict.PASS, Verdict.OMITTED) and reason:
+            console.print(f"[{STYLE[verdict]}]{row.result.step_id} {verdict}[/]: {escape(reason)}", soft_wrap=True)
+    if outcome.ended_early:
+        console.print(f"[bold red]ended early:[/] {escape(outcome.ended_early)}", soft_wrap=True)
 
 
-def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_StepRow]]:
-    """The tests and the steps with their attempts, from the sealed session."""
-    with open_session(outcome.sealed) as session:
-        attempts: dict[str, list[Attempt]] = {}
+def counted(verdicts: Iterable[Verdict]) -> str:
+    """How many steps have which verdict, in colour."""
+    counts = Counter(verdicts)
+    return "verdicts: " + ", ".join(f"[{STYLE[v]}]{counts[v]} {v}[/]" for v in Verdict if counts[v])
+
+
+def _print_times(outcome: CampaignOutcome, exposure_s: float) -> None:
+    run = outcome.run
+    if run is not None:
+        console.print(
+            f"exposure {duration(run.exposure_s)} in {run.wall_s:.1f} s of wall time "
+            f"(exposure time / wall time {run.exposure_s / run.wall_s:.3g}, {outcome.clock} clock)",
+            soft_wrap=True,
+        )
+    if outcome.did == "resumed":
+        console.print(f"exposure in all, with what was done before: {duration(exposure_s)}")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One step: as planned, what it came to, and its attempts."""
+
+    step: dict[str, Any]
+    result: StepResult
+    attempts: list[Attempt]
+
+    @property
+    def telling(self) -> Attempt | None:
+        """The last attempt with the step's verdict, or the last one, or None."""
+        alike = [attempt for attempt in self.attempts if attempt.score.verdict is self.result.verdict]
+        return next(reversed(alike or self.attempts), None)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """What the criteria said of it."""
+        return self.telling.score.outcomes if self.telling is not None else ()
+
+    @property
+    def reason(self) -> str:
+        """Why it is no PASS, for the technician."""
+        if self.telling is None or self.result.decided_by is None:
+            return self.result.reason
+        return self.telling.score.reason
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        step = self.step
+        return {
+            "step_id": step["step_id"],
+            "kind": step["kind"],
+            "title": step["title"],
+            "parameters": step["parameters"],
+            "verdict": self.result.verdict.value,
+            "omitted": step.get("omitted", ""),
+            "attempts": [
+                {
+                    "number": attempt.number,
+                    "verdict": attempt.score.verdict.value,
+                    "reason": attempt.score.reason,
+                    "features": {feature.name: _feature_json(feature) for feature in attempt.score.features},
+                }
+                for attempt in self.attempts
+            ],
+        }
+
+
+def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_Row], float]:
+    """The tests, the steps with their attempts, and the exposures of all attempts, from the session."""
+    with open_session(outcome.session) as session:
+        attempts: dict[int, list[Attempt]] = {}
+        exposure_s = 0.0
         for attempt in session.attempts():
-            attempts.setdefault(attempt.step_id, []).append(attempt)
-        steps = [
-            (dict(step), outcome.result.verdicts[str(step["step_id"])], attempts.get(str(step["step_id"]), []))
-            for step in session.header.plan
-        ]
-        run = Counter(step["test"] for step, _, tried in steps if step["kind"] == "sequence" and tried)
-        return [{**test, "sequences_run": run[place]} for place, test in enumerate(session.header.tests)], steps
-
-
-def _last(attempts: list[Attempt]) -> tuple[Outcome, ...]:
-    return attempts[-1].score.outcomes if attempts else ()
-
-
-def _step_json(step: dict[str, Any], verdict: Verdict, attempts: list[Attempt]) -> dict[str, Any]:
-    return {
-        "step_id": step["step_id"],
-        "kind": step["kind"],
-        "title": step["title"],
-        "parameters": step["parameters"],
-        "verdict": verdict.value,
-        "omitted": step.get("omitted", ""),
-        "attempts": [
-            {
-                "number": attempt.number,
-                "verdict": attempt.score.verdict.value,
-                "reason": attempt.score.reason,
-                "features": {feature.name: _feature_json(feature) for feature in attempt.score.features},
-            }
-            for attempt in attempts
-        ],
-    }
+            attempts.setdefault(attempt.step, []).append(attempt)
+            exposure_s += attempt.exposure_s
+        planned = zip(session.header.plan, session.steps(), strict=True)
+        rows = [_Row(dict(step), result, attempts.get(result.step, [])) for step, result in planned]
+        run = Counter(row.step["test"] for row in rows if row.step["kind"] == "sequence" and row.attempts)
+        tests = [{**test, "sequences_run": run[place]} for place, test in enumerate(session.header.tests)]
+    return tests, rows, exposure_s
 
 
 def _feature_json(feature: Feature) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,36 +14,46 @@ from aimdlab.bench.operator import Operator, SimulatedOperator
 from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.config.bench import BenchFile
 from aimdlab.config.campaign import Campaign, Loaded, load_campaign, resolve
-from aimdlab.errors import ConfigurationError
+from aimdlab.errors import ConfigurationError, SessionExistsError
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.run import Run, RunResult
+from aimdlab.sequencer.tries import Tries
+from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.folder_reader import HEADER_FILE
 from aimdlab.session.header import new_header
 from aimdlab.session.keys import BenchKey, bench_key
 from aimdlab.session.place import refuse_taken_path, refuse_without_room
 from aimdlab.session.seal import seal
 
 ClockKind = Literal["real", "virtual"]
+Did = Literal["ran", "resumed", "sealed", "finished the seal", "nothing"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left.
+    """What a run left; verdicts and everything else that was measured stand in the session.
 
     Attributes:
-        result: how it ended.
-        sealed: the sealed session.
+        session: the sealed file, or the folder if it is not sealed.
+        is_sealed: whether it is.
         clock: "real" or "virtual".
-        key: the bench's key, which signed it.
+        key: the bench's key that signed it; None if nothing was signed just now.
+        ended_early: why not every step was done, or "".
+        run: what was run just now; None if nothing was.
+        did: what was done just now.
     """
 
-    result: RunResult
-    sealed: Path
+    session: Path
+    is_sealed: bool
     clock: str
-    key: BenchKey
+    key: BenchKey | None
+    ended_early: str
+    run: RunResult | None
+    did: Did
 
 
 @dataclass(frozen=True)
@@ -59,36 +69,43 @@ class BenchChoice:
     attach: str = ""
 
 
-def run_campaign(
-    path: Path,
-    session_path: Path,
-    choice: BenchChoice,
-    attention: Attention,
-    operator: Operator,
-    operator_name: str,
-    progress: Callable[[Plan], Progress],
-    started: Callable[[Plan, Bench, SimulatedBench | None], None],
-) -> Outcome:
+@dataclass(frozen=True)
+class Attendance:
+    """Who attends a run.
+
+    Attributes:
+        attention: what persons want; listens to the session's inbox once there is one.
+        operator: who can be asked.
+        operator_name: who runs it, for the record.
+        progress: makes what shows the progress.
+        started: called once bench and session are ready, before anything is switched on.
+    """
+
+    attention: Attention
+    operator: Operator
+    operator_name: str
+    progress: Callable[[Plan], Progress]
+    started: Callable[[Plan, Bench, SimulatedBench | None], None]
+
+
+def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance: Attendance) -> Outcome:
     """Run the campaign of ``path`` into ``session_path`` and seal it.
 
     Args:
         path: the campaign file.
         session_path: a folder while it runs, ``session_path`` + ".h5" when sealed.
         choice: clock and simulated bench.
-        attention: what persons want; listens to the session's inbox once there is one.
-        operator: who can be asked.
-        operator_name: who runs it, for the record.
-        progress: makes what shows the progress.
-        started: called once bench and session are ready, before anything is switched on.
+        attendance: who attends it.
 
     Raises:
         ConfigurationError, SessionExistsError: nothing was switched on.
         BenchError, StoppedByPersonError: the bench is safe, what was committed stays in the folder.
     """
-    refuse_taken_path(session_path)
+    _refuse_taken(session_path)
     plan = make_plan(load_campaign(path))
     refuse_without_room(session_path, plan.storage_bytes)
     key = bench_key(plan.campaign.bench.source.path.stem)
+    attention, operator = attendance.attention, attendance.operator
     attention.check()
     with open_bench(plan.campaign, choice, attention, operator) as (bench, simulated):
         ambient = ambient_at_start(plan.campaign, operator).model_dump(mode="json")
@@ -99,7 +116,7 @@ def run_campaign(
             plan=tuple(step.as_record() for step in plan.steps),
             configuration=plan.campaign.texts(),
             equipment=tuple(bench.equipment_list()),
-            operator=operator_name,
+            operator=attendance.operator_name,
             bench_clock=bench.clock.kind,
             campaign_file=str(path.absolute()),
             signing_key=key.public,
@@ -108,13 +125,54 @@ def run_campaign(
         with SessionFolder.create(
             session_path, header, bench_clock=bench.clock.now_s, compression=compression
         ) as session:
-            bench.report_to(session.events)
-            bench.show_captures_to(session.prepare)
-            attention.listen(session.inbox, session.events)
-            started(plan, bench, simulated)
-            mark = simulated.mark if simulated is not None else _no_mark
-            result = Run(plan, bench, session, attention, progress(plan), mark).execute()
-            return Outcome(result, seal(session, key), bench.clock.kind, key)
+            return carry_out(plan, session, (bench, simulated), attendance, key)
+
+
+def carry_out(
+    plan: Plan,
+    session: SessionFolder,
+    opened: tuple[Bench, SimulatedBench | None],
+    attendance: Attendance,
+    key: BenchKey | None,
+    tries: Tries | None = None,
+    facts: Mapping[str, Encodable] | None = None,
+) -> Outcome:
+    """Run what of ``plan`` is not done yet into an open session, and seal it unless it can be gone on with.
+
+    Args:
+        plan: all steps.
+        session: open for writing.
+        opened: the bench, and its simulation if it is simulated.
+        attendance: who attends it.
+        key: what the session is signed with.
+        tries, facts: of a session that is gone on with; see :class:`aimdlab.sequencer.run.Run`.
+    """
+    bench, simulated = opened
+    bench.report_to(session.events)
+    bench.show_captures_to(session.prepare)
+    attendance.attention.listen(session.inbox, session.events)
+    attendance.started(plan, bench, simulated)
+    mark = simulated.mark if simulated is not None else _no_mark
+    progress = attendance.progress(plan)
+    result = Run(plan, bench, session, attendance.attention, progress, mark, tries, facts).execute()
+    left = session.path if result.can_go_on else seal(session, key)
+    did: Did = "ran" if tries is None else "resumed"
+    return Outcome(left, not result.can_go_on, bench.clock.kind, key, result.ended_early, result, did)
+
+
+def ways_on(path: Path) -> str:
+    """What can be done with a session that is not sealed."""
+    return f"Go on with it: aimdlab resume {path}\nEnd it as it is: aimdlab seal {path}"
+
+
+def _refuse_taken(path: Path) -> None:
+    """As :func:`refuse_taken_path`; of a session that was interrupted it says how to go on with it."""
+    if (path / HEADER_FILE).is_file():
+        raise SessionExistsError(
+            f"{path} holds a session that is not sealed; nothing recorded is ever overwritten. Choose another path.\n"
+            f"{ways_on(path)}"
+        )
+    refuse_taken_path(path)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from aimdlab.procedures.protocol import Step
-from aimdlab.scoring.results import Score
+from aimdlab.scoring.results import Score, Verdict
 
 
 class Progress(Protocol):
@@ -27,6 +27,10 @@ class Progress(Protocol):
         """``step`` is left out, with its rationale."""
         ...
 
+    def done_before(self, step: Step, verdict: Verdict) -> None:
+        """``step`` was done by a run that was interrupted."""
+        ...
+
 
 class Silent:
     """Shows nothing."""
@@ -41,4 +45,7 @@ class Silent:
         """Nothing."""
 
     def omitted(self, step: Step) -> None:
+        """Nothing."""
+
+    def done_before(self, step: Step, verdict: Verdict) -> None:
         """Nothing."""

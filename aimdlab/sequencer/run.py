@@ -1,24 +1,31 @@
-"""A run: every step of a plan on a connected bench, each attempt committed before the next begins.
+"""A run: every step of a plan that is not done yet, on a connected bench, each attempt committed before the next.
 
 Only an INVALID attempt whose exposure was not proven is tried again, a limited number of times; a FAIL stands. Whatever
 way a run ends, the bench is made safe.
+
+A run that goes on with an interrupted session repeats what comes before the first exposure of a test, since nobody
+knows what happened at the bench meanwhile.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aimdlab.bench.bench import Bench
-from aimdlab.config.test import OnFail, TestFile
+from aimdlab.config.test import TestFile
 from aimdlab.errors import SafeStateError
-from aimdlab.procedures.protocol import Procedure, Step
+from aimdlab.procedures.protocol import PERSON, Procedure, Step
+from aimdlab.scoring.parameters import KIND_BASELINE, KIND_SEQUENCE
 from aimdlab.scoring.results import Criterion, Verdict
 from aimdlab.sequencer.attempt import run_attempt
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, PlannedTest
 from aimdlab.sequencer.progress import Progress
+from aimdlab.sequencer.runs import ENDED, INTERRUPTED, RESUMED, STARTED, owner_data
+from aimdlab.sequencer.tries import Course, Suspicion, Tries, damaged
+from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.verdicts import Tried, deciding_attempt, step_verdict
 
@@ -28,15 +35,15 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        verdicts: the verdict of every step of the plan, by its id.
         ended_early: why not every step was done, or "".
-        exposure_s: bench time for which the device was exposed or watched, all attempts.
+        can_go_on: whether a person can put right why it ended early, so that the session must not be sealed yet.
+        exposure_s: bench time for which the device was exposed or watched in this run, all attempts.
         bench_s: bench time that the run took.
         wall_s: real time that the run took.
     """
 
-    verdicts: Mapping[str, Verdict]
     ended_early: str
+    can_go_on: bool
     exposure_s: float
     bench_s: float
     wall_s: float
@@ -44,17 +51,32 @@ class RunResult:
 
 @dataclass(frozen=True)
 class _Doing:
-    """One test being done: its procedure and criteria, its file, and what was tried of each step."""
+    """One test being done.
+
+    Attributes:
+        procedure, criteria, test: what it is.
+        course: where it stands.
+        before: its steps before the first exposure, which show that bench and device are ready.
+        repeated: whether these were done before, by a run that was interrupted.
+    """
 
     procedure: Procedure
     criteria: Sequence[Criterion]
     test: TestFile
-    tried: dict[str, list[Tried]] = field(default_factory=dict)
+    course: Course
+    before: frozenset[int]
+    repeated: bool
 
-    def is_suspect(self, step: Step) -> bool:
-        """Was the device exposed in ``step`` and not seen to work as it should?"""
-        deciding = deciding_attempt(self.tried[step.id])
-        return deciding is not None and deciding.stands and deciding.verdict is not Verdict.PASS
+
+@dataclass(frozen=True)
+class _End:
+    """Why nothing more is run; see :class:`RunResult`."""
+
+    reason: str = ""
+    can_go_on: bool = False
+
+
+_GO_ON = _End()
 
 
 class Run:
@@ -67,6 +89,8 @@ class Run:
         attention: what persons want.
         progress: where it is shown.
         mark: told step and attempt before each attempt: a simulated world's noise key.
+        tries: what was tried before; None if this is the first run of the session.
+        facts: what else the event says that begins the run.
     """
 
     def __init__(
@@ -77,6 +101,8 @@ class Run:
         attention: Attention,
         progress: Progress,
         mark: Callable[[int, int], None],
+        tries: Tries | None = None,
+        facts: Mapping[str, Encodable] | None = None,
     ) -> None:
         self._plan = plan
         self._bench = bench
@@ -84,27 +110,29 @@ class Run:
         self._attention = attention
         self._progress = progress
         self._mark = mark
+        self._resumed = tries is not None
+        self._tries = tries or Tries([step.as_record() for step in plan.steps])
+        self._facts = dict(facts or {})
         self._exposure_s = 0.0
         self._last_reason = ""
 
     def execute(self) -> RunResult:
-        """Do every step; the bench is safe when this returns or raises."""
+        """Do every step that is not done; the bench is safe when this returns or raises."""
         started_s, started_bench_s = time.monotonic(), self._bench.clock.now_s()
-        verdicts = {step.id: Verdict.NOT_RUN for step in self._plan.steps}
         events = self._bench.events
-        events.record("run.started", f"{len(verdicts)} steps", source="sequencer", durable=True)
-        ended_early = ""
+        self._record_start()
+        end = _GO_ON
         try:
             self._bench.initialise()
             for test in self._plan.tests:
-                ended_early = self._do_test(test, verdicts)
-                if ended_early:
+                end = self._do_test(test)
+                if end.reason:
                     break
         except BaseException as error:
             # Outputs first: what is written after this may fail (a full disk may be the very cause).
             self._make_safe_after(error)
             events.record(
-                "run.interrupted",
+                INTERRUPTED,
                 str(error) or type(error).__name__,
                 source="sequencer",
                 durable=True,
@@ -113,22 +141,34 @@ class Run:
             raise
         self._bench.make_safe()
         result = RunResult(
-            verdicts=verdicts,
-            ended_early=ended_early,
+            ended_early=end.reason,
+            can_go_on=end.can_go_on,
             exposure_s=self._exposure_s,
             bench_s=self._bench.clock.now_s() - started_bench_s,
             wall_s=time.monotonic() - started_s,
         )
         events.record(
-            "run.ended",
-            ended_early or "every step was done",
+            INTERRUPTED if end.can_go_on else ENDED,
+            end.reason or "every step was done",
             source="sequencer",
             durable=True,
+            ended_early=end.reason,
             exposure_s=result.exposure_s,
             bench_s=result.bench_s,
             wall_s=result.wall_s,
         )
         return result
+
+    def _record_start(self) -> None:
+        kind, steps = STARTED, self._plan.steps
+        message = f"{len(steps)} steps"
+        data: dict[str, Encodable] = {**self._facts, **owner_data()}
+        if self._resumed:
+            kind, first = RESUMED, self._tries.first_to_do()
+            following = steps[first].id if first is not None else ""
+            message = f"{self._tries.before} attempts are there; step {following or 'none'} is next"
+            data |= {"attempts": self._tries.before, "next_step": following}
+        self._bench.events.record(kind, message, source="sequencer", durable=True, **data)
 
     def _make_safe_after(self, cause: BaseException) -> None:
         """Make the bench safe; if that fails, the first cause is told along with it."""
@@ -137,41 +177,83 @@ class Run:
         except SafeStateError as unsafe:
             raise SafeStateError(f"{unsafe}\nThis came first: {cause or type(cause).__name__}") from cause
 
-    def _do_test(self, test: PlannedTest, verdicts: dict[str, Verdict]) -> str:
-        """Do the steps of one test; returns why the campaign must end, or ""."""
-        file, device = test.subject.test.file, test.subject.device.file
+    def _do_test(self, test: PlannedTest) -> _End:
+        """Do the steps of one test that are not done; returns why the campaign must end, if it must."""
+        tries, course = self._tries, self._tries.course(test)
+        if course.ended:
+            return _End(course.ended)
+        places = [step.index for step in test.steps]
+        if all(tries.is_done(place) for place in places):
+            for step in test.steps:
+                self._pass_over(step)
+            return _GO_ON
+        device = test.subject.device.file
         doing = _Doing(
-            test.procedure(self._bench, test.subject), [limit.criterion() for limit in device.criteria], file
+            procedure=test.procedure(self._bench, test.subject),
+            criteria=[limit.criterion() for limit in device.criteria],
+            test=test.subject.test.file,
+            course=course,
+            before=_before_exposures(test),
+            repeated=tries.was_tried(places),
         )
-        check = next(step for step in test.steps if step.kind == "check")
         for step in test.steps:
             self._attention.pause_if_asked(self._bench.make_safe)
-            if step.omitted:
-                verdicts[step.id] = Verdict.OMITTED
-                self._progress.omitted(step)
+            if course.suspicion is not None and step.index not in doing.before:
+                # The run that exposed the device ended before it was checked.
+                end = self._check(doing, course.suspicion)
+                if end.reason:
+                    return end
+            if step.omitted or (tries.is_done(step.index) and step.index not in doing.before):
+                self._pass_over(step)
                 continue
             self._instruct(step)
-            verdict = verdicts[step.id] = self._do_step(doing, step)
-            reason = self._last_reason
-            if step.kind == "person" and verdict is not Verdict.PASS:
-                return f"{step.title} of {file.name!r} is {verdict} ({reason})."
-            if step.kind == "baseline" and verdict is not Verdict.PASS:
-                return (
-                    f"{step.title} of {file.name!r} is {verdict} ({reason}). Nothing was exposed. Check device, "
-                    "programming, monitor and instruments, then start again."
-                )
-            if step.kind == "sequence" and verdict is Verdict.FAIL and file.on_fail is OnFail.STOP:
-                return f"step {step.id} is FAIL and the test says on_fail: stop."
-            if step.kind == "sequence" and file.on_fail is OnFail.CHECK and doing.is_suspect(step):
-                verdicts[check.id] = self._do_step(doing, check)
-                if verdicts[check.id] is not Verdict.PASS:
-                    return (
-                        f"after step {step.id} ({verdict}) the check is {verdicts[check.id]} ({self._last_reason}): "
-                        "the device may be damaged, or does not come back to its programming. Interrogate it."
-                    )
-            if step.kind == "sequence" and device.recovery:
+            end = self._do(doing, step)
+            if end.reason:
+                return end
+            if step.kind == KIND_SEQUENCE and device.recovery:
                 self._bench.clock.sleep(device.recovery)
-        return ""
+        return _GO_ON
+
+    def _pass_over(self, step: Step) -> None:
+        """Show a step that is left out, or was done before."""
+        if step.omitted:
+            self._progress.omitted(step)
+        else:
+            self._progress.done_before(step, self._tries.verdict(step.index))
+
+    def _do(self, doing: _Doing, step: Step) -> _End:
+        """Do one step; returns why the campaign must end, if it must."""
+        verdict = self._do_step(doing, step)
+        if step.kind in (PERSON, KIND_BASELINE) and verdict is not Verdict.PASS:
+            return self._not_ready(doing, step, verdict)
+        if step.kind == KIND_SEQUENCE:
+            if doing.course.ended:
+                return _End(doing.course.ended)
+            if doing.course.suspicion is not None:
+                return self._check(doing, doing.course.suspicion)
+        return _GO_ON
+
+    def _not_ready(self, doing: _Doing, step: Step, verdict: Verdict) -> _End:
+        what = f"{step.title} of {doing.test.name!r} is {verdict} ({self._last_reason})."
+        if step.index not in doing.before:
+            return _End(what)
+        if doing.repeated:
+            # What was measured before must not be lost for a cable that was forgotten.
+            return _End(
+                f"{what} Nothing was exposed in this test since the run was resumed. Check device, programming, "
+                "monitor and instruments.",
+                can_go_on=True,
+            )
+        if step.kind == PERSON:
+            return _End(what)
+        return _End(
+            f"{what} Nothing was exposed. Check device, programming, monitor and instruments, then start again."
+        )
+
+    def _check(self, doing: _Doing, suspicion: Suspicion) -> _End:
+        """Check the device after an exposure that it did not pass."""
+        verdict = self._do_step(doing, doing.course.check)
+        return _GO_ON if verdict is Verdict.PASS else _End(damaged(suspicion, verdict, self._last_reason))
 
     def _instruct(self, step: Step) -> None:
         """Have a person do what must be done before ``step``; the bench is safe meanwhile."""
@@ -185,14 +267,15 @@ class Run:
         events.record("person.done", instruction.text, source="operator", durable=True, step=step.id)
 
     def _do_step(self, doing: _Doing, step: Step) -> Verdict:
-        """Try ``step`` until an attempt stands, at most ``retries`` times more than once; the step's verdict so far.
+        """Try ``step`` until an attempt stands, at most ``retries`` times more than once; what these attempts came to.
 
         INVALID under a proven exposure stands too: to expose again until the device can be judged would hide a failure.
         """
-        tried = doing.tried.setdefault(step.id, [])
-        first = len(tried)
+        tried: list[Tried] = []
         while True:
-            number = len(tried) + 1
+            self._session.require_room(step.index)
+            number = self._tries.next_number(step.index)
+            self._session.require_room(step.index)
             self._progress.step_started(step, number)
             self._mark(step.index, number)
             attempt = run_attempt(doing.procedure, self._bench, step, number, doing.criteria, self._progress)
@@ -207,9 +290,20 @@ class Run:
                 verdict=attempt.score.verdict.value,
             )
             self._progress.attempt_done(step, number, attempt.score)
-            tried.append(Tried(attempt.score.verdict, attempt.score.stands, number, attempt.score.reason))
-            if attempt.score.stands or len(tried) - first > doing.test.retries:
+            tried.append(self._tries.add(step.index, number, attempt.score))
+            doing.course.take(step.index, tried[-1])
+            if attempt.score.stands or len(tried) > doing.test.retries:
                 deciding = deciding_attempt(tried)
                 self._last_reason = deciding.reason if deciding is not None else attempt.score.reason
                 return step_verdict(tried)
             self._attention.check()
+
+
+def _before_exposures(test: PlannedTest) -> frozenset[int]:
+    """What shows, before the first exposure of a test, that bench and device are ready: settings, baselines."""
+    first = next((step.index for step in test.steps if step.kind == KIND_SEQUENCE), None)
+    return frozenset(
+        step.index
+        for step in test.steps
+        if step.kind in (PERSON, KIND_BASELINE) and (first is None or step.index < first)
+    )

@@ -1,0 +1,198 @@
+"""Going on with an interrupted session, or ending it as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aimdlab.errors import ConfigurationError, IdentityError
+from aimdlab.sequencer.ambient import ambient_at_start
+from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, carry_out, open_bench
+from aimdlab.sequencer.plan import Plan
+from aimdlab.sequencer.runs import ENDED, Runs, owner_data, read_runs
+from aimdlab.sequencer.tries import Tries
+from aimdlab.sequencer.unchanged import plan_again, refuse_other_instruments
+from aimdlab.session.canonical import Encodable
+from aimdlab.session.folder import SessionFolder
+from aimdlab.session.folder_reader import FolderSession, sealed_path
+from aimdlab.session.header import SessionHeader, software_versions
+from aimdlab.session.keys import BenchKey, key_for
+from aimdlab.session.reader import open_session
+from aimdlab.session.seal import finish_interrupted_seal, seal
+
+GIVEN_UP = "run.given_up"
+_EVERY_STEP = "every step was done"
+
+
+@dataclass(frozen=True)
+class _Interrupted:
+    """A session that is still a folder, as it was found."""
+
+    folder: Path
+    header: SessionHeader
+    runs: Runs
+    tries: Tries
+
+
+def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, attendance: Attendance) -> Outcome:
+    """Go on with the interrupted session at ``path`` at its first step that is not done, to the end, and seal it.
+
+    A session of which every step is done is sealed, an interrupted seal finished; neither needs the bench.
+
+    Args:
+        path: the session's folder.
+        campaign: the campaign file, if it is not where the session says.
+        choice: clock and simulated bench; without a clock, that of the session.
+        attendance: who attends it.
+
+    Raises:
+        ConfigurationError: there is nothing to go on with, a run is at work on it, or something is not what the session
+            began with; nothing was switched on.
+        BenchError, StoppedByPersonError: the bench is safe, what was committed stays in the folder.
+    """
+    folder = session_folder(path)
+    if sealed_path(folder).exists():
+        return _finish_seal(folder, or_refuse=True)
+    found = _read(folder)
+    if found.runs.has_ended:
+        return _seal(found, found.runs.ended_early)
+    if found.tries.first_to_do() is None:
+        return _seal(found, "", says=_EVERY_STEP)
+    try:
+        plan = plan_again(found.header, campaign)
+        ended = next((ended for test in plan.tests if (ended := found.tries.course(test).ended)), "")
+        if ended:
+            return _seal(found, ended, says=ended)
+        return _go_on(found, plan, choice, attendance)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}\nTo end the session as it is: aimdlab seal {folder}") from error
+
+
+def seal_session(path: Path, operator_name: str) -> Outcome:
+    """Seal the interrupted session at ``path`` as it is, or finish a seal that was interrupted.
+
+    Raises:
+        ConfigurationError: there is none, or a run is at work on it.
+    """
+    folder = session_folder(path)
+    if sealed_path(folder).exists():
+        return _finish_seal(folder, or_refuse=False)
+    found = _read(folder)
+    if found.runs.has_ended:
+        return _seal(found, found.runs.ended_early)
+    if found.tries.first_to_do() is None:
+        return _seal(found, "", says=_EVERY_STEP)
+    with FolderSession(folder) as session:
+        missing = sum(result.verdict == "NOT_RUN" for result in session.steps())
+    words = (
+        f"the run was interrupted ({found.runs.interruption}) and the session was sealed as it is: {missing} of "
+        f"{len(found.header.plan)} steps were not run."
+    )
+    return _seal(found, words, says=words, kind=GIVEN_UP, operator=operator_name, not_run=missing)
+
+
+def session_folder(path: Path) -> Path:
+    """The folder of the session that a person names by its folder or its sealed file; it need not be there any more.
+
+    Raises ConfigurationError if there is neither.
+    """
+    folder = path.with_suffix("") if path.suffix == ".h5" and not path.is_dir() else path
+    if not folder.is_dir() and not sealed_path(folder).is_file():
+        raise ConfigurationError(f"there is no session at {path}: neither a folder nor a sealed file.")
+    return folder
+
+
+def _read(folder: Path) -> _Interrupted:
+    with FolderSession(folder) as session:
+        runs = read_runs(session.events())
+        runs.refuse_if_at_work(folder)
+        return _Interrupted(folder, session.header, runs, Tries(session.header.plan, session.records()))
+
+
+def _finish_seal(folder: Path, *, or_refuse: bool) -> Outcome:
+    """Clean up after a seal that was interrupted when the sealed file was there already."""
+    sealed = sealed_path(folder)
+    with open_session(folder if folder.is_dir() else sealed) as session:
+        runs = read_runs(session.events())
+        clock = session.header.bench_clock
+    runs.refuse_if_at_work(folder)
+    finished = finish_interrupted_seal(folder)
+    if not finished and or_refuse:
+        raise ConfigurationError(f"{sealed} is sealed: there is nothing to go on with.")
+    return Outcome(sealed, True, clock, None, runs.ended_early, None, "finished the seal" if finished else "nothing")
+
+
+def _seal(found: _Interrupted, ended_early: str, *, says: str = "", kind: str = ENDED, **data: Encodable) -> Outcome:
+    """Seal what is there; ``says`` goes into the event log first, if that does not tell yet how the runs ended."""
+    key = _key(found.header)
+    with SessionFolder.open(found.folder) as session:
+        if says:
+            session.events.record(
+                kind, says, source="sequencer", durable=True, ended_early=ended_early, **owner_data(), **data
+            )
+        sealed = seal(session, key)
+    return Outcome(sealed, True, found.header.bench_clock, key, ended_early, None, "sealed")
+
+
+def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Attendance) -> Outcome:
+    key = _key(found.header)
+    attention, operator = attendance.attention, attendance.operator
+    attention.check()
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(
+                open_bench(plan.campaign, _as_began(found.header, choice), attention, operator)
+            )
+        except IdentityError as error:
+            raise ConfigurationError(f"not the instruments that the session began with: {error}") from error
+        bench, _ = opened
+        refuse_other_instruments(found.header, bench)
+        ambient = ambient_at_start(plan.campaign, operator).model_dump(mode="json")
+        attention.check()
+        _refuse_if_gone_on_with(found)
+        session = stack.enter_context(SessionFolder.open(found.folder, bench_clock=bench.clock.now_s))
+        facts: Mapping[str, Encodable] = {
+            "interruption": found.runs.interruption,
+            "operator": attendance.operator_name,
+            "ambient": ambient,
+            "bench_clock": bench.clock.kind,
+            "software": software_versions(),
+        }
+        _set_aside(session)
+        return carry_out(plan, session, opened, attendance, key, found.tries, facts)
+
+
+def _refuse_if_gone_on_with(found: _Interrupted) -> None:
+    """Raise ConfigurationError if somebody else went on with the session while the bench was connected."""
+    with FolderSession(found.folder) as session:
+        runs = read_runs(session.events())
+    runs.refuse_if_at_work(found.folder)
+    if runs != found.runs:
+        raise ConfigurationError(f"{found.folder}: somebody else went on with this session just now.")
+
+
+def _set_aside(session: SessionFolder) -> None:
+    """Obey nothing that was said to a run that is over."""
+    stale = [command.word for command in session.inbox.poll()]
+    if stale:
+        session.events.record(
+            "command.stale",
+            f"said before the session was gone on with, and not obeyed: {', '.join(stale)}",
+            source="sequencer",
+            durable=True,
+        )
+
+
+def _as_began(header: SessionHeader, choice: BenchChoice) -> BenchChoice:
+    """The clock that the session began with, unless another is asked for."""
+    if choice.clock is not None:
+        return choice
+    clock: ClockKind = "virtual" if header.bench_clock == "virtual" else "real"
+    return replace(choice, clock=clock)
+
+
+def _key(header: SessionHeader) -> BenchKey | None:
+    """The key that the session says it will be signed with; ConfigurationError if it is not on this computer."""
+    return key_for(header.signing_key) if header.signing_key else None

@@ -1,0 +1,102 @@
+"""The runs of a session, as its event log tells of them: which process has it in hand, and how the last one ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aimdlab import _platform
+from aimdlab.errors import ConfigurationError
+from aimdlab.session.canonical import Encodable
+from aimdlab.session.events import Event
+
+STARTED, RESUMED, INTERRUPTED, ENDED = "run.started", "run.resumed", "run.interrupted", "run.ended"
+
+DIED = "the run ended without a word: killed, or the power went"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that a run is, or was.
+
+    Attributes:
+        pid: its number.
+        started: see :func:`aimdlab._platform.process_started`.
+        host: name of its computer.
+    """
+
+    pid: int
+    started: str
+    host: str
+
+    def is_at_work(self) -> bool:
+        """Whether that process lives, and is another than this one; never of another computer's, which nobody knows."""
+        if self.host != platform.node() or self.pid == os.getpid() or not _platform.is_process_alive(self.pid):
+            return False
+        return not self.started or self.started == _platform.process_started(self.pid)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the log says of the runs so far.
+
+    Attributes:
+        count: how many there were.
+        last: kind of the last event of a run, or "" if none began.
+        message: its message.
+        ended_early: why the run that ended left steps out, or "".
+        owner: the process of the last run, or None if it was not told.
+    """
+
+    count: int = 0
+    last: str = ""
+    message: str = ""
+    ended_early: str = ""
+    owner: Owner | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last run came to its end, so that only the seal is missing."""
+        return self.last == ENDED
+
+    @property
+    def interruption(self) -> str:
+        """Why the last run did not come to its end, for the technician."""
+        if not self.last:
+            return "no run began"
+        return self.message if self.last == INTERRUPTED else DIED
+
+    def refuse_if_at_work(self, path: object) -> None:
+        """Raise ConfigurationError if the process of the last run lives on this computer."""
+        if self.owner is not None and self.owner.is_at_work():
+            raise ConfigurationError(
+                f"{path} is in the hands of a run that is at work: process {self.owner.pid} on this computer. Wait "
+                f'until it ends, or stop it with "aimdlab tell {path} stop". If it hangs, end that process first.'
+            )
+
+
+def owner_data() -> dict[str, Encodable]:
+    """This process, for the event that begins a run."""
+    pid = os.getpid()
+    return {"pid": pid, "process_started": _platform.process_started(pid), "host": platform.node()}
+
+
+def read_runs(events: Iterable[Event]) -> Runs:
+    """The runs of a session from its events."""
+    runs = Runs()
+    for event in events:
+        if event.kind in (STARTED, RESUMED):
+            runs = Runs(runs.count + 1, event.kind, event.message, "", _owner(event.data))
+        elif event.kind in (INTERRUPTED, ENDED):
+            why = str(event.data.get("ended_early", ""))
+            runs = Runs(runs.count, event.kind, event.message, why, runs.owner)
+    return runs
+
+
+def _owner(data: dict[str, Any]) -> Owner | None:
+    if "pid" not in data:  # before it was told
+        return None
+    return Owner(int(data["pid"]), str(data.get("process_started", "")), str(data.get("host", "")))
