@@ -119,7 +119,7 @@ def _show(session: Session, result: Replay) -> None:
         console.print(f"[bold red]{escape(problem)}[/]", soft_wrap=True)
     shown = (result.listed or result.close_listed)[:_SHOWN_ATTEMPTS]
     for attempt in shown:
-        _show_differences(attempt)
+        show_differences(attempt)
     hidden = (result.differing or result.close) - len(shown)
     if hidden > 0:
         console.print(f"... and {hidden} more attempts (--json lists more)")
@@ -166,7 +166,8 @@ def _environment(result: Replay) -> str:
     return f"{by}; {'; '.join(unlike)}" if unlike else f"{by}; the same software and computer now"
 
 
-def _show_differences(attempt: AttemptReplay) -> None:
+def show_differences(attempt: AttemptReplay) -> None:
+    """What of an attempt comes out differently."""
     console.print(escape(f"{attempt.name}:"), soft_wrap=True)
     for one in attempt.differences[:_SHOWN_DIFFERENCES]:
         text = f"  {one.what}: recorded {_value(one.recorded)}, recomputed {_value(one.recomputed)}"
@@ -189,8 +190,8 @@ def _as_json(session: Session, result: Replay) -> dict[str, Any]:
         "identical": result.identical,
         "close": result.close,
         "differing": result.differing,
-        "differences": [_attempt_json(attempt) for attempt in result.listed],
-        "close_differences": [_attempt_json(attempt) for attempt in result.close_listed],
+        "differences": [attempt_json(attempt) for attempt in result.listed],
+        "close_differences": [attempt_json(attempt) for attempt in result.close_listed],
         "problems": result.problems,
         "steps": [
             {
@@ -210,7 +211,8 @@ def _as_json(session: Session, result: Replay) -> dict[str, Any]:
     }
 
 
-def _attempt_json(attempt: AttemptReplay) -> dict[str, Any]:
+def attempt_json(attempt: AttemptReplay) -> dict[str, Any]:
+    """An attempt with its differences, for scripts."""
     return {
         "attempt": attempt.index,
         "step": attempt.step,

@@ -96,12 +96,17 @@ class Replay:
         self.attempts += 1
         if not attempt.differences:
             self.identical += 1
-        elif all(one.close for one in attempt.differences) and self.then.unlike(self.now):
+        elif is_reproduced(attempt, self.then, self.now):
             self.close += 1
             _keep(self.close_listed, attempt)
         else:
             self.differing += 1
             _keep(self.listed, attempt)
+
+
+def is_reproduced(attempt: AttemptReplay, then: Environment, now: Environment) -> bool:
+    """Whether an attempt came out again: to the last bit, or as closely as another environment computes."""
+    return not attempt.differences or (all(one.close for one in attempt.differences) and bool(then.unlike(now)))
 
 
 def environment_of(header: SessionHeader) -> Environment:
