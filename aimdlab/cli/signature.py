@@ -14,7 +14,7 @@ def signed_with(key: BenchKey) -> str:
         return text
     return (
         f"{text}, which is new:\n  keep a copy of {key.public_file} with the quality records,\n"
-        f"  and one of {key.private_file.name}, from the same folder, in a safe place: without it no session is sealed"
+        f"  and one of {key.private_file.name}, from the same folder, in a safe place: a session begun with it is sealed with no other"
     )
 
 
