@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError
 from aimdlab.session import hdf5, inspection
-from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, parse_record
+from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, capture_shapes, parse_record
 from aimdlab.session.codes import PackedCodes, write_codes
 from aimdlab.session.model import Attempt
+from aimdlab.session.tree import Tree, check_tree
+
+_FORMAT = "aimdlab-attempt"
 
 
 def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, captures: Sequence[PackedCodes]) -> None:
     """Write an attempt, its record and its packed captures into an empty group, as ``docs/session-format.md`` says."""
-    group.attrs["format"] = "aimdlab-attempt"
+    group.attrs["format"] = _FORMAT
     hdf5.write_text(group, "record", record.text).attrs["sha256"] = record.sha256
     codes = group.create_group("codes")
     for position, packed in enumerate(captures):
@@ -37,6 +40,28 @@ def read_record(group: h5py.Group, where: str) -> StoredRecord:
     except hdf5.DAMAGE as error:
         raise RecordAlteredError(f"{where} does not hold the record of an attempt: {error}") from error
     return check_record(text, stored, where)
+
+
+def check_contents(group: h5py.Group, record: StoredRecord) -> None:
+    """Raise RecordAlteredError unless the group holds what ``record`` says and nothing else."""
+    expected: Tree = {
+        "/": {"attributes": {"format": _FORMAT}},
+        "/record": {"attributes": {"sha256": record.sha256}, "dtype": "text", "shape": [], "content": None},
+        "/codes": {"attributes": {}},
+        "/readings": {"attributes": {}},
+    }
+    for position, (_, _, samples, dtype) in enumerate(capture_shapes(record)):
+        expected[f"/codes/{position:04d}"] = _array(dtype, [samples])
+    for position, reading in enumerate(record.attempt["readings"]):
+        expected[f"/readings/{position:04d}"] = _array("<f8", [2, *reading["t_s"]["shape"]])
+    try:
+        check_tree(group, expected)
+    except RecordAlteredError as error:
+        raise RecordAlteredError(f"{record.name} was altered: in its file, {error}") from error
+
+
+def _array(dtype: str, shape: list[int]) -> dict[str, Any]:
+    return {"attributes": {}, "dtype": dtype, "shape": shape, "content": None}  # its record has its hash
 
 
 def check_record(text: str, stored_sha256: str, where: str) -> StoredRecord:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aimdlab.errors import RecordAlteredError
+from aimdlab.session import shapes
 from aimdlab.session.attempt_record import ArrayLoader, StoredRecord, attempt_from_record, check_codes
 from aimdlab.session.chain import check_links
 from aimdlab.session.events import Event
@@ -98,6 +99,16 @@ class Verification:
     seal: Seal | None
 
 
+def commit_of(event: Event) -> dict[str, Any] | None:
+    """What an event that reports an attempt says of it; None for any other event. RecordAlteredError if it is wrong."""
+    if event.kind not in (COMMITTED, FOUND):
+        return None
+    try:
+        return shapes.commit_of(event.data)
+    except ValueError as error:
+        raise RecordAlteredError(f"{event.name} was altered: it reports no attempt: {error}") from error
+
+
 class Session(ABC):
     """A session, open for reading; use it in a ``with`` statement.
 
@@ -152,8 +163,8 @@ class Session(ABC):
         unreported = ""
         for event in self.events():
             events = ChainEnd(event.n + 1, event.sha256)
-            if event.kind in (COMMITTED, FOUND):
-                committed.append(event.data)
+            if (commit := commit_of(event)) is not None:
+                committed.append(commit)
         found = stored_attempts(committed)
         chain = check_links(found, anchor=self.header_sha256, anchor_name="the session's header", kind="attempt")
         with SideBySide() as checks:

@@ -12,16 +12,18 @@ import h5py
 from aimdlab import _platform
 from aimdlab.capture import Capture
 from aimdlab.errors import RecordError
-from aimdlab.session import attempt_file, hdf5
+from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, check_attempt, make_record
-from aimdlab.session.base import COMMITTED, FOUND
+from aimdlab.session.base import COMMITTED, FOUND, commit_of
 from aimdlab.session.chain import check_links
 from aimdlab.session.codes import DEFAULT_COMPRESSION, Compression, known_compression
 from aimdlab.session.events import EventLog
 from aimdlab.session.folder_reader import (
     ATTEMPTS_FOLDER,
+    COMPRESSION,
     EVENTS_FILE,
     HEADER_FILE,
+    HEADER_FORMAT,
     TEMPORARY_SUFFIX,
     FolderSession,
     attempt_file_name,
@@ -36,7 +38,6 @@ from aimdlab.session.room import Room
 
 BenchClock = Callable[[], float]
 
-_COMPRESSION = "compression"
 
 
 class SessionFolder:
@@ -94,8 +95,8 @@ class SessionFolder:
 
         def build(file: h5py.Group) -> None:
             nonlocal digest
-            file.attrs["format"] = "aimdlab-session-header"
-            file.attrs[_COMPRESSION] = compression
+            file.attrs["format"] = HEADER_FORMAT
+            file.attrs[COMPRESSION] = compression
             digest = write_header(file, header)
 
         image = hdf5.build_image(build)
@@ -115,17 +116,18 @@ class SessionFolder:
         session = FolderSession(path)
         try:
             for leftover in (path / ATTEMPTS_FOLDER).glob("*" + TEMPORARY_SUFFIX):
+                own_files.check_own_file(leftover)
                 leftover.unlink()
             # An attempt whose run was killed has its name, but perhaps not yet on the medium; it is reported below.
             _platform.fsync_folder(path / ATTEMPTS_FOLDER)
         except OSError as error:
             raise RecordError(f"the session {path} cannot be gone on with: {error}") from error
         with hdf5.open_file(path / HEADER_FILE) as file:
-            compression = known_compression(file.attrs.get(_COMPRESSION))
+            compression = known_compression(file.attrs.get(COMPRESSION))
         reported, commands = set(), []
         for event in session.events():
-            if event.kind in (COMMITTED, FOUND):
-                reported.add(str(event.data["sha256"]))
+            if (commit := commit_of(event)) is not None:
+                reported.add(str(commit["sha256"]))
             elif event.kind == RECEIVED:
                 commands.append(str(event.data.get("file", "")))
         folder = cls(path, session.header, session.header_sha256, bench_clock, compression, commands)

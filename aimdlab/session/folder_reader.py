@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import h5py
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import attempt_file, hdf5, own_files
-from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
+from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, check_stored
 from aimdlab.session.base import ChainEnd, Session, StoredAttempt
+from aimdlab.session.codes import Compression
 from aimdlab.session.events import Event, read_events
-from aimdlab.session.header_file import read_header
+from aimdlab.session.header_file import read_header, write_header
 from aimdlab.session.model import Attempt
+from aimdlab.session.tree import check_tree, describe_tree
 
 HEADER_FILE = "session.h5"
+HEADER_FORMAT = "aimdlab-session-header"
+COMPRESSION = "compression"
 EVENTS_FILE = "events.jsonl"
 ATTEMPTS_FOLDER = "attempts"
 TEMPORARY_SUFFIX = ".tmp"
@@ -157,7 +161,18 @@ class FolderSession(Session):
             return attempt_file.read_codes(file, position, record.name)
 
     def _check_head(self) -> None:
-        """The header was checked when it was read."""
+        """The header's text was checked when it was read; here, that its file holds nothing else."""
+        path = self.path / HEADER_FILE
+        with hdf5.in_memory() as written, _open(path) as file:
+            written.attrs["format"] = HEADER_FORMAT
+            write_header(written, self.header)
+            expected = describe_tree(written, frozenset())
+            if (compression := file.attrs.get(COMPRESSION)) in get_args(Compression):  # older sessions name none
+                expected["/"]["attributes"][COMPRESSION] = compression
+            try:
+                check_tree(file, expected)
+            except RecordAlteredError as error:
+                raise RecordAlteredError(f"{path}: the session's header was altered: {error}") from error
 
     def _look_at_attempts(self) -> Callable[[list[dict[str, Any]]], Iterator[StoredAttempt]]:
         return partial(self._stored, {path.name for path in (self.path / ATTEMPTS_FOLDER).glob("*.h5")})
@@ -172,13 +187,15 @@ class FolderSession(Session):
         for name, commit in zip(names, committed, strict=True):
             for opened in self._open_reported(folder / name, commit):
                 yield _stored(opened)
-        others = [read_attempt_record(folder / name) for name in sorted(present.difference(names))]
-        for record, name in zip(others, sorted(present.difference(names)), strict=True):
+        others = []
+        for name in sorted(present.difference(names)):
+            record = read_attempt_record(folder / name)
             if name != _file_of(record):
                 raise RecordAlteredError(f"{record.name} was moved: it lies in {folder / name}")
-        for record in sorted(others, key=lambda record: record.index):
-            with _open_attempt(folder / _file_of(record)) as file:
-                yield _stored(OpenAttempt(attempt_file.read_record(file, str(folder / _file_of(record))), file))
+            others.append((record.index, folder / name))
+        for _, path in sorted(others):
+            with _open_attempt(path) as file:
+                yield _stored(OpenAttempt(attempt_file.read_record(file, str(path)), file))
 
     def _check_tail(self, ends: dict[str, ChainEnd]) -> None:
         """Nothing else is in a folder; but it may have been sealed and taken away while it was read."""
@@ -194,6 +211,8 @@ def _file_of(record: StoredRecord) -> str:
 
 def _stored(opened: OpenAttempt) -> StoredAttempt:
     record, file = opened.record, opened.file
+    check_stored(record)
+    attempt_file.check_contents(file, record)
     return StoredAttempt(
         record,
         [partial(attempt_file.read_codes, file, i, record.name) for i in range(len(record.attempt["captures"]))],

@@ -230,6 +230,8 @@ def slabs(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
     row_bytes = max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])))
     step = max(1, _SLAB_BYTES // row_bytes)
     for start in range(0, dataset.shape[0], step):
+        for row in (start, min(start + step, dataset.shape[0]) - 1):
+            inspection.check_row(dataset, row)
         yield dataset[start : start + step]
 
 

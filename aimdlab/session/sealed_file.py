@@ -12,7 +12,7 @@ import aimdlab
 from aimdlab import _platform
 from aimdlab.errors import RecordError
 from aimdlab.session import canonical, hdf5
-from aimdlab.session.base import COMMITTED, FOUND
+from aimdlab.session.base import commit_of
 from aimdlab.session.chain import check_links
 from aimdlab.session.events import check_event_lines, read_event_lines
 from aimdlab.session.folder_reader import EVENTS_FILE, FolderSession
@@ -73,8 +73,8 @@ def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, 
     count, last, reported = 0, session.header_sha256, []
     for event in check_event_lines(column.passing(read_event_lines(log)), last):
         count, last = event.n + 1, event.sha256
-        if event.kind in (COMMITTED, FOUND):
-            reported.append(event.data)
+        if (commit := commit_of(event)) is not None:
+            reported.append(commit)
     column.flush()
     return {"count": count, "last": last}, reported
 

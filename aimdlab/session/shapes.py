@@ -11,9 +11,6 @@ from typing import Any
 
 from aimdlab.scoring.results import Verdict
 
-COMMITS = ("attempt.committed", "attempt.found")
-"""Kinds of the events that report an attempt."""
-
 _VERDICTS = frozenset(str(verdict) for verdict in Verdict)
 _LARGEST = 2**31 - 1  # of what stands in a column of the tables or in a file's name
 _LONGEST = 10_000  # of what is kept of every commit
@@ -51,13 +48,16 @@ _HEADER: Mapping[str, type] = {
 def check_event(event: Mapping[str, Any]) -> None:
     """Raise ValueError unless this is an event."""
     _check_fields(event, _EVENT)
-    if event["kind"] in COMMITS:
-        data = event["data"]
-        _check_fields(data, _COMMIT)
-        for name in ("index", "step", "number"):
-            _check_count(data[name], name)
-        if max(map(len, (data["step_id"], data["verdict"], data["sha256"]))) > _LONGEST:
-            raise ValueError("it reports no attempt")
+
+
+def commit_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event says of a commit, from its data; ValueError if it says none."""
+    _check_fields(data, _COMMIT)
+    for name in ("index", "step", "number"):
+        _check_count(data[name], name)
+    if max(len(data[name]) for name in ("step_id", "verdict", "sha256")) > _LONGEST:
+        raise ValueError("its texts are longer than those of a commit")
+    return {name: data[name] for name in _COMMIT}
 
 
 def check_header(header: Mapping[str, Any]) -> None:

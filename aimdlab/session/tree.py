@@ -14,9 +14,11 @@ import h5py
 import numpy as np
 
 from aimdlab.errors import RecordAlteredError
-from aimdlab.session import canonical, hdf5
+from aimdlab.session import canonical, hdf5, inspection
 
 Tree = dict[str, dict[str, Any]]
+
+_DEEPEST = 8  # /entry/configuration/0000/data is the deepest there is
 
 
 def describe_tree(file: h5py.Group, covered: frozenset[str]) -> Tree:
@@ -33,8 +35,12 @@ def check_tree(file: h5py.Group, expected: Tree) -> None:
     """Raise RecordAlteredError naming the first path that is not as ``expected`` says."""
     covered = frozenset(path for path, entry in expected.items() if entry.get("content", "") is None)
     found = set()
+    addresses: set[int] = set()
     for path, item in _walk(file, "/", expected):
         found.add(path)
+        if (address := inspection.address(item)) in addresses:
+            raise RecordAlteredError(f"{path} was altered: it is another name of an object that has one already")
+        addresses.add(address)
         try:
             described = _describe(item, covered)
         except hdf5.DAMAGE as error:
@@ -57,14 +63,16 @@ def _walk(group: h5py.Group, path: str, expected: Tree | None) -> Iterator[tuple
     """Every object below ``group`` once, by path; with ``expected``, an object that is not in it is an error at once.
 
     Sealed files hold hard links only, so that a link of another kind was put in afterwards. Only expected paths are
-    entered, so that a cycle cannot keep the walk going.
+    entered, and none is deep, so that a cycle cannot keep the walk going.
     """
+    if path.count("/") > _DEEPEST:
+        raise RecordAlteredError(f"{path} was altered: it lies deeper than anything in a session")
     yield path, group
     for name in _names(group, path):
         child = path.rstrip("/") + "/" + name
         if expected is not None and child not in expected:
             raise RecordAlteredError(f"{child} was added")
-        item = _child(group, name, child)
+        item = group[name] if expected is None else _child(group, name, child)
         if isinstance(item, h5py.Group):
             yield from _walk(item, child, expected)
         else:
@@ -73,16 +81,14 @@ def _walk(group: h5py.Group, path: str, expected: Tree | None) -> Iterator[tuple
 
 def _names(group: h5py.Group, path: str) -> list[str]:
     try:
-        return sorted(group)
+        return inspection.names(group)
     except hdf5.DAMAGE as error:
         raise RecordAlteredError(f"{path} was altered: {error}") from error
 
 
 def _child(group: h5py.Group, name: str, path: str) -> Any:
     try:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise RecordAlteredError(f"{path} was altered: it is a link to somewhere else")
-        return group[name]
+        return inspection.find(group, name)
     except hdf5.DAMAGE as error:
         raise RecordAlteredError(f"{path} was altered: {error}") from error
 
@@ -119,6 +125,8 @@ def _content_sha256(dataset: h5py.Dataset) -> str:
     if dataset.dtype.kind == "O":
         if dataset.ndim == 0:
             return canonical.sha256(canonical.encode(dataset[()].decode()))
+        if inspection.text_lengths(dataset).sum() > inspection.LARGEST_TEXT_BYTES:
+            raise ValueError(f"{dataset.name} holds longer texts than any session")
         return canonical.sha256(canonical.encode(list(hdf5.read_texts(dataset))))
     digest = hashlib.sha256()
     for slab in hdf5.slabs(dataset):
