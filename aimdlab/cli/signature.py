@@ -7,14 +7,15 @@ from typing import Any
 from aimdlab.session.keys import BenchKey
 
 
-def signed_with(key: BenchKey) -> str:
-    """The words at the end of a run: which key signed, and what to do with a new one."""
-    text = f"signed with the bench's key {key.fingerprint}"
+def signed_with(key: BenchKey, *, is_sealed: bool = True) -> str:
+    """The words at the end of a run: which key signed, or will, and what to do with a new one."""
+    text = f"{'signed' if is_sealed else 'to be signed'} with the bench's key {key.fingerprint}"
     if not key.made:
         return text
     return (
         f"{text}, which is new:\n  keep a copy of {key.public_file} with the quality records,\n"
-        f"  and one of {key.private_file.name}, from the same folder, in a safe place: a session begun with it is sealed with no other"
+        f"  and one of {key.private_file.name}, from the same folder, in a safe place: what was begun with this key is "
+        "sealed with no other"
     )
 
 

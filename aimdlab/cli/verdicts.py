@@ -104,8 +104,8 @@ def print_table(outcome: CampaignOutcome) -> None:
     _print_times(outcome, exposure_s)
     if outcome.is_sealed:
         console.print(escape(f"sealed session: {outcome.session}"), soft_wrap=True)
-    if outcome.is_sealed and outcome.key is not None:
-        console.print(escape(signed_with(outcome.key)), soft_wrap=True)
+    if outcome.key is not None and (outcome.is_sealed or outcome.key.made):
+        console.print(escape(signed_with(outcome.key, is_sealed=outcome.is_sealed)), soft_wrap=True)
 
 
 def _print_reasons(outcome: CampaignOutcome, rows: Iterable[_Row]) -> None:
