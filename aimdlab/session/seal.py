@@ -94,6 +94,8 @@ def _remove_folder(path: Path) -> None:
     try:
         if doomed.exists():
             shutil.rmtree(doomed)
+        # The file's name first: the run that gave it may have been killed before it told the medium.
+        _platform.fsync_folder(path.parent)
         path.rename(doomed)
     except OSError as error:
         raise _not_removed(path, error) from error
