@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -96,7 +97,12 @@ def make_folders_durably(path: Path, mode: int = 0o700) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=mode, exist_ok=True)
-        fsync_folder(folder.parent)
+        try:
+            fsync_folder(folder.parent)
+        except OSError:
+            with suppress(OSError):
+                folder.rmdir()  # else whoever tries again would find it and not flush its name
+            raise
 
 
 def user_data_folder() -> Path:
