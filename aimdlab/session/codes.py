@@ -102,13 +102,17 @@ class CodeRows:
         self._count += 1
         if source.shape == (0,) == (self._n,):
             return
-        if source.chunks != source.shape or source.shape != (self._n,) or source.dtype != self._dtype:
+        creation = source.id.get_create_plist()  # once: h5py would make another at each look
+        whole = creation.get_layout() == h5py.h5d.CHUNKED and creation.get_chunk() == source.shape == (self._n,)
+        if not whole or source.dtype != self._dtype:
             raise RecordError(f"{source.file.filename}: {source.name} is not stored as one chunk of the expected kind")
         dataset = self._dataset or self._create(known_compression(source.compression))
         if self._count > self._room:
             self._room *= 2  # setting the extent for every row costs as much as copying it
             dataset.resize(self._room, axis=0)
-        if _filters(source) != self._filters:  # another compression, or another version of it: decode and encode again
+        if (
+            _filters(creation) != self._filters
+        ):  # another compression, or another version of it: decode and encode again
             dataset[row] = source[:]
             return
         mask, chunk = source.id.read_direct_chunk((0,))
@@ -130,7 +134,7 @@ class CodeRows:
             chunks=(1, self._n),
             **_storage(compression),
         )
-        self._filters = _filters(self._dataset)
+        self._filters = _filters(self._dataset.id.get_create_plist())
         return self._dataset
 
 
@@ -143,7 +147,6 @@ def _storage(compression: Compression) -> dict[str, Any]:
     return {"shuffle": True, "fletcher32": True, **packing}
 
 
-def _filters(dataset: h5py.Dataset) -> list[Any]:
-    creation = dataset.id.get_create_plist()
+def _filters(creation: h5py.h5p.PropDCID) -> list[Any]:
     # The third value of a filter is its settings; the fourth, its name, says nothing of the bytes.
     return [creation.get_filter(index)[:3] for index in range(creation.get_nfilters())]

@@ -26,6 +26,8 @@ CapturePlace = tuple[str, int]
 NO_CODE = -(2**31)
 """Stands in the row vector ``hole_code`` for "there is none"."""
 
+_READING_INDEX = "reading_index"
+
 _ROW_TYPES = {
     "scale": "<f8",
     "offset": "<f8",
@@ -171,7 +173,7 @@ class ReadingSeries:
         index: list[tuple[int, int, str, int, int]] = []
         names = []
         for (reading, unit), stretches in self._stretches.items():
-            name = unique_name("reading", reading, self._entry)
+            name = unique_name("reading", reading, {*self._entry, _READING_INDEX})
             names.append(name)
             first = 0
             lengths = [stretch.pairs.shape[1] for stretch in stretches]
@@ -200,5 +202,5 @@ class ReadingSeries:
             "first": "<i4",
             "count": "<i4",
         }
-        write_table(self._entry, "reading_index", index, columns)
+        write_table(self._entry, _READING_INDEX, index, columns)
         return names

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimdlab.capture import Reading
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import hdf5
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
 from aimdlab.session.side_by_side import SideBySide
 from aimdlab.session.table import TableRows
@@ -48,6 +51,19 @@ def test_a_folder_that_is_not_what_the_events_say_is_not_sealed(
         seal(folder)
     assert sorted(folder.path.rglob("*")) == left
     assert not list(folder.path.parent.glob("*.h5*"))
+
+
+def test_no_name_of_a_reading_is_in_the_way_of_an_index(
+    make_header: Callable[..., Any], make_attempt: Callable[..., Any], tmp_path: Path
+) -> None:
+    readings = tuple(Reading(name, "1", np.arange(3.0), np.arange(3.0)) for name in ("index", "index_2", "index"))
+    with SessionFolder.create(tmp_path / "session", make_header(1)) as folder:
+        folder.commit(make_attempt(0, readings=readings))
+        path = seal(folder)
+    with open_session(path) as session:
+        session.verify()
+        (attempt,) = session.attempts()
+        assert [reading.name for reading in attempt.readings] == ["index", "index_2", "index"]
 
 
 def run_checks(checks: list[Callable[[], object]], then: BaseException | None) -> None:
