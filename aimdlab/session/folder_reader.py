@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, check_stored
-from aimdlab.session.base import ChainEnd, Session, StoredAttempt
+from aimdlab.session.base import COMMITTED, FOUND, ChainEnd, Session, StoredAttempt
 from aimdlab.session.codes import Compression
-from aimdlab.session.events import Event, read_events
+from aimdlab.session.events import LARGEST_LINE_BYTES, Event, parse_event, read_events
 from aimdlab.session.header_file import read_header, write_header
 from aimdlab.session.model import Attempt
 from aimdlab.session.tree import check_tree, describe_tree
@@ -203,6 +203,7 @@ class FolderSession(Session):
             raise RecordError(f"{self.path} was moved away while it was read")
         if ends["attempts"].count and not ends["events"].count:
             raise RecordAlteredError(f"the event log was removed: {self.path / EVENTS_FILE} holds no event")
+        _check_rest_of_log(self.path / EVENTS_FILE, ends["events"].count)
 
 
 def _file_of(record: StoredRecord) -> str:
@@ -218,6 +219,30 @@ def _stored(opened: OpenAttempt) -> StoredAttempt:
         [partial(attempt_file.read_codes, file, i, record.name) for i in range(len(record.attempt["captures"]))],
         [partial(attempt_file.read_reading, file, i, record.name) for i in range(len(record.attempt["readings"]))],
     )
+
+
+def _check_rest_of_log(path: Path, count: int) -> None:
+    """Raise RecordAlteredError if NUL bytes follow ``count`` whole events where no power cut leaves any.
+
+    It leaves them only behind what had reached the medium, and a reported commit has once anything stands after it.
+    """
+    with own_files.open_own(path) as log:
+        for _ in range(count):
+            log.readline(LARGEST_LINE_BYTES)
+        if b"\0" not in log.readline(LARGEST_LINE_BYTES):
+            return
+        reported: Event | None = None
+        while line := log.readline(LARGEST_LINE_BYTES):
+            if reported is not None:
+                raise RecordAlteredError(
+                    f"event number {count} was removed or altered: {reported.name} stands behind it and had reached "
+                    "the medium, so that no power cut took the one before"
+                )
+            try:
+                event = parse_event(line.decode().removesuffix("\n"), count)
+            except (RecordAlteredError, UnicodeDecodeError):
+                continue
+            reported = event if event.kind in (COMMITTED, FOUND) else None
 
 
 def read_attempt_record(path: Path) -> StoredRecord:

@@ -53,10 +53,12 @@ def verify_session(path: Path) -> Verified:
     was_folder = path.is_dir()
     try:
         return _verify(path)
-    except RecordError:
-        # The folder loses its name at once when its sealed file is there, which holds the same records.
-        if not was_folder or path.exists() or not sealed_path(path).is_file():
+    except RecordError as error:
+        if not was_folder or path.exists():
             raise
+        if not sealed_path(path).is_file():
+            raise RecordError(f"{path} was moved away while it was read") from error
+    # The folder loses its name at once when its sealed file is there, which holds the same records.
     return _verify(path)
 
 
