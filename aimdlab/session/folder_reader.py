@@ -11,7 +11,7 @@ from typing import Any, get_args
 import h5py
 from numpy.typing import NDArray
 
-from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.errors import NoSessionError, RecordAlteredError, RecordError
 from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, check_stored
 from aimdlab.session.base import COMMITTED, FOUND, ChainEnd, Session, StoredAttempt
@@ -78,7 +78,7 @@ class OpenAttempt:
 class FolderSession(Session):
     """A session folder, read as it is now; a run may be writing to it.
 
-    Raises RecordError if there is no session, RecordAlteredError if its header is not what was written.
+    Raises NoSessionError if there is no session, RecordAlteredError if its header is not what was written.
     """
 
     _may_be_unreported = True
@@ -86,7 +86,9 @@ class FolderSession(Session):
     def __init__(self, path: Path) -> None:
         self.path = path
         if not (path / HEADER_FILE).is_file():
-            raise RecordError(f"{path} holds no session: there is no {HEADER_FILE} in it")
+            if (path / EVENTS_FILE).exists():
+                raise RecordAlteredError(f"the session's header was removed: there is no {HEADER_FILE} in {path}")
+            raise NoSessionError(f"{path} holds no session: there is no {HEADER_FILE} in it")
         own_files.check_own_folder(path / ATTEMPTS_FOLDER)
         with _open(path / HEADER_FILE) as file:
             self.header, self.header_sha256 = read_header(file, str(path / HEADER_FILE))
