@@ -16,7 +16,7 @@ from aimdlab.cli import verdicts
 from aimdlab.cli.options import login_name
 from aimdlab.cli.output import covers, duration, print_json, size, status
 from aimdlab.cli.progress import TerminalProgress
-from aimdlab.errors import BenchError, RecordError, StoppedByPersonError
+from aimdlab.errors import ConfigurationError, SessionExistsError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, run_campaign, ways_on
 from aimdlab.sequencer.plan import Plan
@@ -56,7 +56,9 @@ def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]
         )
         try:
             outcome = work(attendance)
-        except (StoppedByPersonError, BenchError, RecordError, KeyboardInterrupt):
+        except (ConfigurationError, SessionExistsError):
+            raise
+        except BaseException:
             stack.close()
             tell_ways_on(session)
             raise

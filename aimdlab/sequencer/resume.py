@@ -11,7 +11,7 @@ from aimdlab.errors import ConfigurationError, IdentityError
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, carry_out, open_bench
 from aimdlab.sequencer.plan import Plan
-from aimdlab.sequencer.runs import ENDED, Runs, owner_data, read_runs
+from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Tries
 from aimdlab.sequencer.unchanged import plan_again, refuse_other_instruments
 from aimdlab.session.canonical import Encodable
@@ -19,11 +19,9 @@ from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
 from aimdlab.session.header import SessionHeader, software_versions
 from aimdlab.session.keys import BenchKey, key_for
+from aimdlab.session.place import refuse_without_room
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import finish_interrupted_seal, seal
-
-GIVEN_UP = "run.given_up"
-_EVERY_STEP = "every step was done"
 
 
 @dataclass(frozen=True)
@@ -56,15 +54,15 @@ def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, atte
     if sealed_path(folder).exists():
         return _finish_seal(folder, or_refuse=True)
     found = _read(folder)
-    if found.runs.has_ended:
-        return _seal(found, found.runs.ended_early)
-    if found.tries.first_to_do() is None:
-        return _seal(found, "", says=_EVERY_STEP)
+    if _has_ended(found):
+        return _seal_ended(found)
     try:
         plan = plan_again(found.header, campaign)
         ended = next((ended for test in plan.tests if (ended := found.tries.course(test).ended)), "")
         if ended:
-            return _seal(found, ended, says=ended)
+            return _seal(found, ended, ended)
+        to_do = [step for step in plan.steps if not found.tries.is_done(step.index)]
+        refuse_without_room(folder, sum(step.storage_bytes for step in to_do))
         return _go_on(found, plan, choice, attendance)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}\nTo end the session as it is: aimdlab seal {folder}") from error
@@ -80,17 +78,15 @@ def seal_session(path: Path, operator_name: str) -> Outcome:
     if sealed_path(folder).exists():
         return _finish_seal(folder, or_refuse=False)
     found = _read(folder)
-    if found.runs.has_ended:
-        return _seal(found, found.runs.ended_early)
-    if found.tries.first_to_do() is None:
-        return _seal(found, "", says=_EVERY_STEP)
+    if _has_ended(found):
+        return _seal_ended(found)
     with FolderSession(folder) as session:
         missing = sum(result.verdict == "NOT_RUN" for result in session.steps())
     words = (
         f"the run was interrupted ({found.runs.interruption}) and the session was sealed as it is: {missing} of "
         f"{len(found.header.plan)} steps were not run."
     )
-    return _seal(found, words, says=words, kind=GIVEN_UP, operator=operator_name, not_run=missing)
+    return _seal(found, words, words, GIVEN_UP, operator=operator_name, not_run=missing)
 
 
 def session_folder(path: Path) -> Path:
@@ -124,14 +120,24 @@ def _finish_seal(folder: Path, *, or_refuse: bool) -> Outcome:
     return Outcome(sealed, True, clock, None, runs.ended_early, None, "finished the seal" if finished else "nothing")
 
 
-def _seal(found: _Interrupted, ended_early: str, *, says: str = "", kind: str = ENDED, **data: Encodable) -> Outcome:
-    """Seal what is there; ``says`` goes into the event log first, if that does not tell yet how the runs ended."""
+def _has_ended(found: _Interrupted) -> bool:
+    """Whether only the seal is missing."""
+    return found.runs.has_ended or found.tries.first_to_do() is None
+
+
+def _seal_ended(found: _Interrupted) -> Outcome:
+    if found.runs.has_ended:
+        return _seal(found, found.runs.ended_early, "the run had ended, and only the seal was missing", SEALING)
+    return _seal(found, "", "every step was done")
+
+
+def _seal(found: _Interrupted, ended_early: str, says: str, kind: str = ENDED, **data: Encodable) -> Outcome:
+    """Seal what is there; ``says`` and who seals go into the event log first."""
     key = _key(found.header)
     with SessionFolder.open(found.folder) as session:
-        if says:
-            session.events.record(
-                kind, says, source="sequencer", durable=True, ended_early=ended_early, **owner_data(), **data
-            )
+        session.events.record(
+            kind, says, source="sequencer", durable=True, ended_early=ended_early, **owner_data(), **data
+        )
         sealed = seal(session, key)
     return Outcome(sealed, True, found.header.bench_clock, key, ended_early, None, "sealed")
 

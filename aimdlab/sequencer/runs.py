@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aimdlab import _platform
@@ -14,6 +14,8 @@ from aimdlab.session.canonical import Encodable
 from aimdlab.session.events import Event
 
 STARTED, RESUMED, INTERRUPTED, ENDED = "run.started", "run.resumed", "run.interrupted", "run.ended"
+GIVEN_UP, SEALING = "run.given_up", "run.sealing"
+"""A person seals what was interrupted as it is; seals what had come to its end. Neither is a run."""
 
 DIED = "the run ended without a word: killed, or the power went"
 
@@ -36,7 +38,8 @@ class Owner:
         """Whether that process lives, and is another than this one; never of another computer's, which nobody knows."""
         if self.host != platform.node() or self.pid == os.getpid() or not _platform.is_process_alive(self.pid):
             return False
-        return not self.started or self.started == _platform.process_started(self.pid)
+        started = _platform.process_started(self.pid)
+        return "" in (started, self.started) or started == self.started  # what nobody tells is taken for the same
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Runs:
         last: kind of the last event of a run, or "" if none began.
         message: its message.
         ended_early: why the run that ended left steps out, or "".
-        owner: the process of the last run, or None if it was not told.
+        owner: the process of the last run, or of whoever sealed after it; None if it was not told.
     """
 
     count: int = 0
@@ -92,7 +95,9 @@ def read_runs(events: Iterable[Event]) -> Runs:
             runs = Runs(runs.count + 1, event.kind, event.message, "", _owner(event.data))
         elif event.kind in (INTERRUPTED, ENDED):
             why = str(event.data.get("ended_early", ""))
-            runs = Runs(runs.count, event.kind, event.message, why, runs.owner)
+            runs = Runs(runs.count, event.kind, event.message, why, _owner(event.data) or runs.owner)
+        elif event.kind in (GIVEN_UP, SEALING):
+            runs = replace(runs, owner=_owner(event.data) or runs.owner)
     return runs
 
 

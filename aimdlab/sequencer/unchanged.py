@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from itertools import zip_longest
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -24,12 +25,13 @@ _ELSEWHERE = "resource"
 _SHOWN = 100
 
 
-def plan_again(header: SessionHeader, campaign: Path | None) -> Plan:
-    """The plan of a session, made again from its files as they are now; calibrations must be valid today.
+def plan_again(header: SessionHeader, campaign: Path | None, today: date | None = None) -> Plan:
+    """The plan of a session, made again from its files as they are now.
 
     Args:
         header: the session's.
         campaign: the campaign file, if it is not where it was.
+        today: when calibrations must be valid; None is this computer's date.
 
     Raises:
         ConfigurationError: software, a file or the plan is not what the session began with, or a file is wrong.
@@ -39,7 +41,7 @@ def plan_again(header: SessionHeader, campaign: Path | None) -> Plan:
         raise ConfigurationError("the session does not say where its campaign file lies. Name it with --campaign.")
     path = campaign or Path(header.campaign_file)
     _refuse_other_texts(header, path)
-    plan = make_plan(load_campaign(path))
+    plan = make_plan(load_campaign(path), today)
     _refuse_other_plan(header, plan)
     return plan
 
@@ -149,5 +151,7 @@ def _difference(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, st
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
     text = json.dumps(value, ensure_ascii=False, default=str) if not isinstance(value, str) else repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
