@@ -33,7 +33,7 @@ test: $(STAMP)  ## every test, with the wheel installed into a clean environment
 search: $(STAMP)  ## the tests that generate examples, with other examples each time
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile search -m hypothesis --ignore tests/peers
 
-test-peers: $(PEERS_STAMP)  ## public third-party clients drive the simulators
+test-peers: $(PEERS_STAMP)  ## public third-party clients drive the simulators, public viewers open sessions
 	$(PEERS_BIN)/python -m pytest tests/peers
 
 check: $(STAMP)  ## lint, types, architecture
