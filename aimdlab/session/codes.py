@@ -18,7 +18,7 @@ Compression = Literal["zstandard", "gzip"]
 
 DEFAULT_COMPRESSION: Compression = "zstandard"
 
-_GZIP_LEVEL = 1
+_GZIP_LEVEL = 4
 
 
 @dataclass(frozen=True)
