@@ -55,3 +55,14 @@ def served(lab: Lab) -> Iterator[tuple[Control, dict[str, Any]]]:
         process.kill()
         process.stdout.close()
         process.wait()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests state in figures (``record_property("figure", text)``), in the log of every run."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    properties = [item for report in reports for item in getattr(report, "user_properties", ())]
+    figures = sorted({str(value) for name, value in properties if name == "figure"})
+    if figures:
+        terminalreporter.section("figures")
+        for figure in figures:
+            terminalreporter.write_line(figure)

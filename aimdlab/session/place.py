@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aimdlab import _platform
 from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
-from aimdlab.session.folder_reader import ATTEMPTS_FOLDER, HEADER_FILE, TEMPORARY_SUFFIX, sealed_path
+from aimdlab.session.folder_reader import ATTEMPTS_FOLDER, EVENTS_FILE, HEADER_FILE, TEMPORARY_SUFFIX, sealed_path
 from aimdlab.session.inbox import FOLDER, make_inbox
 from aimdlab.session.room import bytes_at_start, size
 
@@ -51,11 +51,13 @@ def _what_stands(path: Path) -> str:
             "nothing recorded is ever overwritten. Choose another path; or go on with that session: "
             f"aimdlab resume {path}, or end it as it is: aimdlab seal {path}."
         )
-    if (path / ATTEMPTS_FOLDER).is_dir() and not any((path / ATTEMPTS_FOLDER).iterdir()):
-        return (
-            "a start that was interrupted left it, and nothing was recorded in it. Remove it, or choose another path."
-        )
+    if path.is_dir() and all(_holds_nothing(entry) for entry in path.rglob("*")):
+        return "it holds nothing; perhaps an interrupted start left it. Remove it, or choose another path."
     return "nothing is ever overwritten. Choose another path."
+
+
+def _holds_nothing(path: Path) -> bool:
+    return path.is_dir() or path.suffix == TEMPORARY_SUFFIX or path.stat().st_size == 0
 
 
 def refuse_without_room(path: Path, raw_bytes: int) -> None:
@@ -100,7 +102,9 @@ def make_folder(path: Path, header_image: bytes) -> None:
     try:
         (path / ATTEMPTS_FOLDER).mkdir()
         make_inbox(path)
-        _platform.fsync_folder(path / FOLDER)
+        (path / EVENTS_FILE).touch()
+        for folder in (path / FOLDER, path):  # where there is a header, everything else is there
+            _platform.fsync_folder(folder)
         target = path / HEADER_FILE
         _platform.write_durably(target, header_image, temporary=target.with_name(target.name + TEMPORARY_SUFFIX))
         _platform.fsync_folder(path.parent)
