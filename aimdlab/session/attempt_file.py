@@ -105,6 +105,8 @@ def read_reading(group: h5py.Group, position: int, name: str) -> NDArray[Any]:
 def _dataset(group: h5py.Group, path: str, name: str) -> h5py.Dataset:
     try:
         dataset = inspection.find(group, path)
+        if isinstance(dataset, h5py.Dataset) and dataset.ndim:
+            inspection.check_rows(dataset, 0, len(dataset))
     except hdf5.DAMAGE as error:
         what = "was removed from" if isinstance(error, KeyError) else "cannot be read in"
         raise RecordAlteredError(f"{name} was altered: {path} {what} {group.file.filename}: {error}") from error

@@ -5,6 +5,7 @@ HDF5 hands a chunk to its filters as it is found, and each unpacks as much as th
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 from collections.abc import Iterable
@@ -26,7 +27,6 @@ _KNOWN: tuple[list[int], ...] = (
 _CHECKSUM_BYTES = 4
 _DEFLATE_RATIO = 1032  # deflate makes no more than this of a byte
 _HARMLESS_BYTES = 256 << 20
-_SMALL_BYTES = 4 << 20
 _INFLATE_BLOCK_BYTES = 1 << 20
 
 
@@ -36,17 +36,15 @@ def check_chunks(
     *,
     shape: tuple[int, ...],
     chunk: tuple[int, ...],
-    width: int,
     filters: list[int],
 ) -> None:
-    """Look at every chunk without unpacking it; ValueError says what is wrong.
+    """Look where every chunk lies; ValueError says what is wrong. :func:`check_rows` looks what is in them.
 
     Args:
         dataset: chunked.
         stream: its file.
         shape: of the dataset.
         chunk: of a chunk.
-        width: bytes of an element.
         filters: by HDF5's numbers, in the order of writing.
     """
     if filters not in _KNOWN:
@@ -64,24 +62,33 @@ def check_chunks(
         if any(at % step or at >= n for at, step, n in zip(info.chunk_offset, chunk, shape, strict=True)):
             raise ValueError(f"the chunk at {info.chunk_offset} lies outside")
     _check_apart(found, size)
-    unpacked = width * math.prod(chunk)
-    for info in found:
-        # To inflate all captures for the sake of one would take minutes; :func:`check_row` looks at that one.
-        if DEFLATE not in filters or unpacked <= _SMALL_BYTES:
-            _check_unpacked(stream, info, filters, unpacked)
 
 
-def check_row(dataset: h5d.DatasetID, stream: BinaryIO, row: int) -> None:
-    """Look at the chunk that holds ``row``, if it was too large to be unpacked when the file was opened; ValueError."""
+def check_rows(dataset: h5d.DatasetID, stream: BinaryIO, start: int, stop: int) -> None:
+    """Look at the chunks that hold the rows from ``start`` to before ``stop``; ValueError says what is wrong."""
     creation = dataset.get_create_plist()
     if creation.get_layout() != h5d.CHUNKED:
         return
     chunk = creation.get_chunk()
     unpacked = int(dataset.get_type().get_size()) * math.prod(chunk)
     filters = [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
-    if DEFLATE in filters and unpacked > _SMALL_BYTES:
-        where = (row - row % chunk[0], *(0 for _ in chunk[1:]))
+    beside = (range(0, n, step) for n, step in zip(dataset.shape[1:], chunk[1:], strict=True))
+    for where in itertools.product(range(start - start % chunk[0], stop, chunk[0]), *beside):
         _check_unpacked(stream, dataset.get_chunk_info_by_coord(where), filters, unpacked)
+
+
+def check_ends(dataset: h5d.DatasetID, stream: BinaryIO) -> None:
+    """Look whether every chunk is as long as its compressed stream; ValueError. Those with a checksum are."""
+    creation = dataset.get_create_plist()
+    filters = [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
+    if creation.get_layout() == h5d.CHUNKED and DEFLATE in filters and FLETCHER32 not in filters:
+        found: list[h5d.StoreInfo] = []
+        dataset.chunk_iter(found.append)
+        unpacked = int(dataset.get_type().get_size()) * math.prod(creation.get_chunk())
+        for info in found:
+            stream.seek(info.byte_offset)
+            if not info.filter_mask and _inflated_bytes(stream, info.size, unpacked) != unpacked:
+                raise ValueError(f"the chunk at {info.chunk_offset} is not as long as its content")
 
 
 def _check_apart(found: Iterable[h5d.StoreInfo], size: int) -> None:
@@ -129,7 +136,10 @@ def zstandard_content_bytes(frame: bytes) -> int:
 
 
 def _inflated_bytes(stream: BinaryIO, packed: int, limit: int) -> int:
-    """How many bytes a zlib stream unpacks to, -1 if it is none; beyond ``limit`` they are not counted to the end."""
+    """How many bytes a zlib stream of ``packed`` bytes unpacks to; beyond ``limit`` they are not counted to the end.
+
+    -1 if it is no such stream, or if it ends before or after those bytes.
+    """
     inflate = zlib.decompressobj()
     count = 0
     try:
@@ -142,4 +152,4 @@ def _inflated_bytes(stream: BinaryIO, packed: int, limit: int) -> int:
                 return -1
     except zlib.error:
         return -1
-    return count
+    return -1 if inflate.eof and (packed or inflate.unused_data) else count

@@ -139,7 +139,8 @@ class TextColumn:
 def read_texts(dataset: h5py.Dataset, slab: int = 512) -> Iterator[str]:
     """The texts of a column, a slab of at most about 8 MB at a time; ValueError if it is none.
 
-    All that can be read before one that cannot are given.
+    All that can be read before one that cannot are given. Bytes that are no UTF-8 become lone surrogates, which no
+    canonical text can hold.
     """
     if dataset.ndim != 1 or h5py.check_string_dtype(dataset.dtype) is None:
         raise ValueError(f"{dataset.name} is no column of texts")
@@ -156,7 +157,7 @@ def read_texts(dataset: h5py.Dataset, slab: int = 512) -> Iterator[str]:
             slab = 1  # so that the texts before the damaged one are still given
             continue
         for value in values:
-            yield value.decode()
+            yield value.decode(errors="surrogateescape")
         start = stop
 
 
@@ -170,6 +171,7 @@ def read_column(group: h5py.Group, name: str, column: str) -> NDArray[Any]:
     table = _table(group, name)
     if len(table) > _MOST_ROWS:
         raise ValueError(f"{len(table)} rows are more than a session holds")
+    inspection.check_rows(table, 0, len(table))
     values: NDArray[Any] = table.fields(column)[:]
     return values
 
@@ -185,14 +187,12 @@ def read_array(dataset: h5py.Dataset, rows: int | slice | None = None) -> NDArra
     """A whole dataset, one row of it or a stretch of rows; ValueError if that is more than a session holds in one."""
     if not isinstance(dataset, h5py.Dataset) or dataset.ndim == 0:
         raise ValueError(f"{dataset!r} is not an array")
-    whole = slice(None) if rows is None else rows
-    count = len(range(*whole.indices(dataset.shape[0]))) if isinstance(whole, slice) else 1
-    nbytes = count * dataset.dtype.itemsize * math.prod(dataset.shape[1:])
+    start, stop, _ = (slice(rows, rows + 1) if isinstance(rows, int) else rows or slice(None)).indices(len(dataset))
+    nbytes = max(stop - start, 0) * dataset.dtype.itemsize * math.prod(dataset.shape[1:])
     if nbytes > inspection.LARGEST_ARRAY_BYTES:
         raise ValueError(f"{nbytes} bytes are more than a session holds in one array")
-    if count == 1:
-        inspection.check_row(dataset, rows if isinstance(rows, int) else 0)
-    array: NDArray[Any] = dataset[whole]
+    inspection.check_rows(dataset, start, stop)
+    array: NDArray[Any] = dataset[start:stop] if rows is None or isinstance(rows, slice) else dataset[rows]
     return array
 
 
@@ -230,8 +230,7 @@ def slabs(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
     row_bytes = max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])))
     step = max(1, _SLAB_BYTES // row_bytes)
     for start in range(0, dataset.shape[0], step):
-        for row in (start, min(start + step, dataset.shape[0]) - 1):
-            inspection.check_row(dataset, row)
+        inspection.check_rows(dataset, start, min(start + step, dataset.shape[0]))
         yield dataset[start : start + step]
 
 

@@ -56,10 +56,10 @@ def _read_configuration(group: h5py.Group, where: str, hashes: dict[str, str]) -
     notes = inspection.find(group, "configuration")
     texts: dict[str, str] = {}
     for key in inspection.names(notes):
-        name = hdf5.read_text(notes, f"{key}/file_name")
+        name = _read_note(notes, key, "file_name", where)
         if len(texts) >= len(hashes):
             raise RecordAlteredError(f"{where}: the configuration file {name} was added")
-        texts[name] = hdf5.read_text(notes, f"{key}/data")
+        texts[name] = _read_note(notes, key, "data", where)
         if sum(map(len, texts.values())) > inspection.LARGEST_TEXT_BYTES:
             raise ValueError("its configuration files are larger than those of any session")
         if name not in hashes:
@@ -70,3 +70,10 @@ def _read_configuration(group: h5py.Group, where: str, hashes: dict[str, str]) -
         if name not in texts:
             raise RecordAlteredError(f"{where}: the configuration file {name} was removed")
     return texts
+
+
+def _read_note(notes: h5py.Group, key: str, name: str, where: str) -> str:
+    try:
+        return hdf5.read_text(notes, f"{key}/{name}")
+    except hdf5.DAMAGE as error:
+        raise RecordAlteredError(f"{where}: the configuration file number {key} was altered: {error}") from error

@@ -102,11 +102,18 @@ def check_object(item: h5py.Group | h5py.Dataset) -> None:
         _check_dataset(item)
 
 
-def check_row(dataset: h5py.Dataset, row: int) -> None:
-    """Look at what was too large to be looked at with the dataset; ValueError if it may not be unpacked."""
+def check_rows(dataset: h5py.Dataset, start: int, stop: int) -> None:
+    """Look at the chunks of some rows, before they are unpacked; ValueError if they would be more than they should."""
+    if dataset.chunks and not _is_in_memory(dataset):
+        with _stream(dataset) as stream:
+            chunks.check_rows(dataset.id, stream, start, stop)
+
+
+def check_ends(dataset: h5py.Dataset) -> None:
+    """Look whether what is stored of a dataset ends where HDF5 says; ValueError if not."""
     if not _is_in_memory(dataset):
         with _stream(dataset) as stream:
-            chunks.check_row(dataset.id, stream, row)
+            chunks.check_ends(dataset.id, stream)
 
 
 def text_lengths(dataset: h5py.Dataset) -> NDArray[np.int64]:
@@ -190,7 +197,7 @@ def _check_chunked(dataset: h5py.Dataset, creation: Any, shape: tuple[int, ...],
         raise ValueError(f"its chunks of shape {chunk} are larger than any of a session")
     filters = [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
     with _stream(dataset) as stream:
-        chunks.check_chunks(dataset.id, stream, shape=shape, chunk=chunk, width=width, filters=filters)
+        chunks.check_chunks(dataset.id, stream, shape=shape, chunk=chunk, filters=filters)
 
 
 def _check_texts(dataset: h5py.Dataset) -> None:

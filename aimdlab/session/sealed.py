@@ -60,13 +60,17 @@ class SealedSession(Session):
 
     def records(self) -> Iterator[StoredRecord]:
         """See :class:`Session`."""
+        position = 0
         try:
             hashes = hdf5.read_column(self._entry, "attempts", "sha256")
             texts = hdf5.read_texts(inspection.find(self._entry, "records"))
-            for position, (text, stored) in enumerate(zip(texts, hashes, strict=True)):
-                yield check_record(text, stored.decode(), f"record {position} of {self.path}")
+            for text, stored in zip(texts, hashes, strict=True):
+                yield check_record(text, stored.decode(errors="replace"), f"record {position} of {self.path}")
+                position += 1
         except hdf5.DAMAGE as error:
-            raise RecordAlteredError(f"{self.path}: the records of the attempts were altered: {error}") from error
+            raise RecordAlteredError(
+                f"{self.path}: the records of the attempts were altered, at record {position}: {error}"
+            ) from error
 
     def load(self, record: StoredRecord) -> Attempt:
         """See :class:`Session`; arrays are read while this session is open."""
@@ -75,10 +79,14 @@ class SealedSession(Session):
 
     def events(self) -> Iterator[Event]:
         """See :class:`Session`."""
+        position = 0
         try:
-            yield from check_event_lines(hdf5.read_texts(inspection.find(self._entry, "events")), self.header_sha256)
+            lines = hdf5.read_texts(inspection.find(self._entry, "events"))
+            for event in check_event_lines(lines, self.header_sha256):
+                yield event
+                position += 1
         except hdf5.DAMAGE as error:
-            raise RecordAlteredError(f"{self.path}: the event log was altered: {error}") from error
+            raise RecordAlteredError(f"{self.path}: the event log was altered, at event {position}: {error}") from error
 
     def close(self) -> None:
         """Close the file."""

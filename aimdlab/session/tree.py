@@ -42,6 +42,8 @@ def check_tree(file: h5py.Group, expected: Tree) -> None:
             raise RecordAlteredError(f"{path} was altered: it is another name of an object that has one already")
         addresses.add(address)
         try:
+            if isinstance(item, h5py.Dataset):
+                inspection.check_ends(item)
             described = _describe(item, covered)
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{path} was altered: {error}") from error
