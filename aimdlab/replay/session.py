@@ -6,12 +6,13 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.replay.attempt import AttemptReplay, Limits
 from aimdlab.replay.scorings import unlike_files
 from aimdlab.replay.workers import replay_all, workers_for
 from aimdlab.scoring.results import Verdict
 from aimdlab.session.attempt_record import StoredRecord
-from aimdlab.session.base import Session
+from aimdlab.session.base import Session, commit_of
 from aimdlab.session.chain import check_links
 from aimdlab.session.header import SessionHeader, software_versions
 from aimdlab.session.verdicts import StepResult, Tried, results_of
@@ -151,12 +152,23 @@ def replay_session(session: Session, workers: int | None = None, told: Told = la
 def attempts_again(session: Session, limits: Limits | None, workers: int | None, told: Told) -> Iterator[AttemptReplay]:
     """Every attempt scored again, in the order of commit, each once its record is known to follow the one before."""
     planned = sum(1 for step in session.header.plan if not step.get("omitted"))
+    # Before the attempts: a run may commit more of them meanwhile, but none that was reported may be missing.
+    reported = sum(1 for event in session.events() if commit_of(event) is not None)
     links: Iterator[StoredRecord] = check_links(
         session.records(), anchor=session.header_sha256, anchor_name="the session's header", kind="attempt"
     )
+    count = 0
     for attempt in replay_all(session, links, limits, workers or workers_for(planned)):
+        count += 1
         told(planned, attempt)
         yield attempt
+    if not session.path.exists():
+        raise RecordError(f"{session.path} was sealed or moved away while it was read. Replay it where it is now.")
+    if count < reported:
+        raise RecordAlteredError(
+            f"{session.path}: attempt number {count} was removed: the event log reports {reported} attempts, {count} "
+            "are there"
+        )
 
 
 def verdict_status(steps: list[StepResult]) -> int:
