@@ -1,6 +1,7 @@
 """A process to be killed: goes on with a session (or begins it) and tells of every commit, or seals it.
 
 session_process.py commit FOLDER STEPS
+session_process.py begin FOLDER STEPS   the same, and tells before it makes or opens the folder
 session_process.py seal FOLDER
 """
 
@@ -37,6 +38,8 @@ def main(what: str, path: Path, steps: int = 0) -> None:
         tell("sealing")
         seal(folder)
         return
+    if what == "begin":
+        tell("begins")
     if path.exists():
         folder = SessionFolder.open(path)
         done = sum(1 for _ in open_session(path).records())

@@ -16,17 +16,17 @@ Figure = Callable[[str, object], None]
 
 
 def test_a_power_cut_at_any_moment_of_a_session(tmp_path: Path, record_property: Figure) -> None:
-    record_property("figure", f"crash images, a session: {cut_a_session(tmp_path, limit=80)}")
+    record_property("figure", f"crash images, a session: {cut_a_session(tmp_path, limit=48)}")
 
 
 @pytest.mark.parametrize("moment", KILLED_AT)
 def test_a_power_cut_after_the_run_was_killed_and_gone_on_with(
     tmp_path: Path, record_property: Figure, moment: str
 ) -> None:
-    figures = cut_after_a_kill(tmp_path, moment, limit=16)
+    figures = cut_after_a_kill(tmp_path, moment, limit=8)
     record_property("figure", f"crash images, killed ({moment}) and gone on with: {figures}")
 
 
 @pytest.mark.parametrize("left", LEFT_BY_A_CUT)
 def test_a_power_cut_during_the_recovery_from_one(tmp_path: Path, record_property: Figure, left: str) -> None:
-    record_property("figure", f"crash images, recovery of a log {left}: {cut_a_recovery(tmp_path, left, limit=24)}")
+    record_property("figure", f"crash images, recovery of a log {left}: {cut_a_recovery(tmp_path, left, limit=12)}")

@@ -154,7 +154,7 @@ def recover_some(built: list[Image], limit: int, root: Path, expected: Undisturb
         patch.setattr(os, "fsync", lambda _: None)
         for number, image in enumerate(chosen):
             try:
-                kinds[recover(image, root / str(number), expected, to_the_end=number % 5 == 0)] += 1
+                kinds[recover(image, root / str(number), expected, to_the_end=number % 8 == 0)] += 1
             except BaseException as error:
                 error.add_note(f"image {number}: power cut {image.origin}; see {root / str(number)}")
                 raise

@@ -194,7 +194,7 @@ def fail_any_flush(tmp_path: Path, limit: int) -> str:
         built = list(images(recorder.base, recorder.ops, each=2, seed=SEED, after=failed_at))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "fsync", lambda _: None)
-            for number, image in enumerate(random.Random(place).sample(built, min(len(built), 3))):
+            for number, image in enumerate(random.Random(place).sample(built, min(len(built), 2))):
                 try:
                     recover(image, tmp_path / f"{place}-{number}", expected, to_the_end=False)
                 except BaseException as error:
