@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from aimdlab.cli.output import console, print_json
+from aimdlab.cli.output import console, print_json, status
 from aimdlab.errors import RecordError
 from aimdlab.session import signing
 from aimdlab.session.base import ChainEnd, Verification
@@ -21,7 +21,8 @@ def verify(path: Path, key_file: Path | None, *, as_json: bool) -> int:
     With ``key_file`` it must be that key which signed.
     """
     wanted = public_key_of(key_file) if key_file is not None else ""
-    verified = verify_session(path)
+    with status.status("recomputing every hash"):  # a spinner, on a terminal only
+        verified = verify_session(path)
     if key_file is not None:
         _require_key(verified, wanted, key_file)
     if as_json:
