@@ -275,7 +275,6 @@ class Run:
         while True:
             self._session.require_room(step.index)
             number = self._tries.next_number(step.index)
-            self._session.require_room(step.index)
             self._progress.step_started(step, number)
             self._mark(step.index, number)
             attempt = run_attempt(doing.procedure, self._bench, step, number, doing.criteria, self._progress)
