@@ -14,7 +14,7 @@ from aimdlab.bench.operator import Operator, SimulatedOperator
 from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.config.bench import BenchFile
 from aimdlab.config.campaign import Campaign, Loaded, load_campaign, resolve
-from aimdlab.errors import ConfigurationError, SessionExistsError
+from aimdlab.errors import ConfigurationError
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, make_plan
@@ -23,7 +23,6 @@ from aimdlab.sequencer.run import Run, RunResult
 from aimdlab.sequencer.tries import Tries
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
-from aimdlab.session.folder_reader import HEADER_FILE
 from aimdlab.session.header import new_header
 from aimdlab.session.keys import BenchKey, bench_key
 from aimdlab.session.place import refuse_taken_path, refuse_without_room
@@ -101,7 +100,7 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
         ConfigurationError, SessionExistsError: nothing was switched on.
         BenchError, StoppedByPersonError: the bench is safe, what was committed stays in the folder.
     """
-    _refuse_taken(session_path)
+    refuse_taken_path(session_path)
     plan = make_plan(load_campaign(path))
     refuse_without_room(session_path, plan.storage_bytes)
     key = bench_key(plan.campaign.bench.source.path.stem)
@@ -163,16 +162,6 @@ def carry_out(
 def ways_on(path: Path) -> str:
     """What can be done with a session that is not sealed."""
     return f"Go on with it: aimdlab resume {path}\nEnd it as it is: aimdlab seal {path}"
-
-
-def _refuse_taken(path: Path) -> None:
-    """As :func:`refuse_taken_path`; of a session that was interrupted it says how to go on with it."""
-    if (path / HEADER_FILE).is_file():
-        raise SessionExistsError(
-            f"{path} holds a session that is not sealed; nothing recorded is ever overwritten. Choose another path.\n"
-            f"{ways_on(path)}"
-        )
-    refuse_taken_path(path)
 
 
 @contextmanager

@@ -225,6 +225,23 @@ def test_a_bench_that_is_not_ready_costs_nothing_that_was_measured(copy: Lab) ->
     assert [attempt["verdict"] for attempt in baseline["attempts"]] == ["PASS", *["INVALID"] * 3, "PASS"]
 
 
+def test_a_full_disk_loses_nothing_and_the_session_goes_on_once_there_is_room(copy: Lab) -> None:
+    arguments = ["resume", copy.session, "--campaign", copy.campaign]
+    full = subprocess.run(
+        [*HELD, "FULL", "3", *map(str, arguments)],
+        cwd=copy.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert full.returncode == 5, full.stderr
+    assert "disk full" in full.stderr
+    assert f"aimdlab resume {copy.session}" in full.stderr
+    kept = committed(copy.session)
+    assert kept[4:] == [("1/settings", 2), ("1/baseline", 2), ("1/0003", 1)]
+    assert [event.kind for event in events(copy.session)][-1] == "run.interrupted"
+    status, result = resume(copy, *arguments[2:])
+    assert status == 0
+    assert committed(Path(result["session"]))[: len(kept)] == kept
+
+
 def _bench(lab: Lab) -> None:
     lab.change(lab.bench, 'gain: 4, bandwidth: "1 MHz"', 'gain: 4, bandwidth: "2 MHz"')
 

@@ -4,8 +4,8 @@ held_command.py PLACE N ARGUMENTS...    at PLACE for the Nth time it says "held"
 
 Places: committed (an attempt is committed), written (it has its name, but no event reports it), sealing (the session is
 to be sealed), unnamed (the sealed file is written and verified, not yet named), named (it has its name, the folder is
-there), removing (the folder has lost its name, not its files). VERSION=... is no place: the command then takes itself
-for that version of aimdlab.
+there), removing (the folder has lost its name, not its files). Two are no places: with VERSION=... the command takes
+itself for that version of aimdlab, with FULL the disk is full after N commits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import aimdlab
 from aimdlab import _platform
 from aimdlab.cli import main
+from aimdlab.session import room
 from aimdlab.session import seal as sealing
 from aimdlab.session.folder import SessionFolder
 
@@ -32,9 +33,12 @@ class Hold:
             return
         self._left -= 1
         if self._left == 0:
-            sys.stderr.write("held\n")
-            sys.stderr.flush()
-            sys.stdin.readline()
+            self.hold()
+
+    def hold(self) -> None:
+        sys.stderr.write("held\n")
+        sys.stderr.flush()
+        sys.stdin.readline()
 
     def before(self, owner: Any, name: str, place: str) -> None:
         self._wrap(owner, name, lambda call: (self.at(place), call())[1])
@@ -80,10 +84,18 @@ def hold(place: str, count: int) -> None:
     held.before(sealing, "_remove_doomed", "removing")
 
 
+def fill_disk(count: int) -> None:
+    full = Hold("full", count)
+    full.hold = lambda: setattr(room, "free_bytes", lambda _: 0)  # type: ignore[method-assign]
+    full.after(SessionFolder, "commit", "full")
+
+
 if __name__ == "__main__":
     place, count, sys.argv = sys.argv[1], int(sys.argv[2]), ["aimdlab", *sys.argv[3:]]
     if place.startswith("VERSION="):
         aimdlab.__version__ = place.partition("=")[2]
+    elif place == "FULL":
+        fill_disk(count)
     else:
         hold(place, count)
     main()
