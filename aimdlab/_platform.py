@@ -156,9 +156,8 @@ def detached_popen_kwargs() -> dict[str, Any]:
 
 def usable_cores() -> int:
     """How many processors this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # Windows and macOS have none
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def is_process_alive(pid: int) -> bool:

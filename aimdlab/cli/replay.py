@@ -14,6 +14,7 @@ from aimdlab.cli.replay_progress import ReplayProgress
 from aimdlab.cli.verdicts import STYLE
 from aimdlab.errors import ConfigurationError, RecordAlteredError, RecordError
 from aimdlab.replay.attempt import AttemptReplay
+from aimdlab.replay.rescoring import SUFFIX, check_rescoring
 from aimdlab.replay.session import Replay, replay_session
 from aimdlab.scoring.results import Verdict
 from aimdlab.session.base import Session
@@ -39,6 +40,7 @@ class Asked:
     jobs: int | None = None
 
     def __post_init__(self) -> None:
+        """Refuse what does not go together."""
         if self.device is not None and (self.step is not None or self.plot):
             raise ConfigurationError("--device scores the whole record; leave --step and --plot out.")
         if self.step is None and (self.attempt is not None or self.plot):
@@ -49,6 +51,8 @@ class Asked:
 
 def replay(path: Path, asked: Asked, *, as_json: bool) -> int:
     """Do what was asked; the exit status."""
+    if path.name.endswith(SUFFIX) and path.is_file():
+        return _prove(path, asked, as_json=as_json)
     if asked.device is not None:
         from aimdlab.cli.replay_limits import rescore
 
@@ -58,6 +62,32 @@ def replay(path: Path, asked: Asked, *, as_json: bool) -> int:
 
         return show_step(path, asked.step, asked.attempt, asked.out, plot=asked.plot, as_json=as_json)
     return compare(path, asked.jobs, as_json=as_json)
+
+
+def _prove(path: Path, asked: Asked, *, as_json: bool) -> int:
+    """Prove a record of a scoring under other limits; 0, or the error names the line that was altered."""
+    if asked.device is not None or asked.step is not None:
+        raise ConfigurationError(
+            f"{path} is no session, but a record of one under other limits; it can only be proven."
+        )
+    found = check_rescoring(path)
+    session, device = found.head["session"], found.head["device_file"]
+    if as_json:
+        shown = {
+            "record": str(path),
+            "session": session,
+            "device_file": device["name"],
+            "operator": found.head["operator"],
+        }
+        print_json({**shown, "attempts": found.attempts, "record_sha256": found.sha256, "exit_status": 0})
+        return 0
+    for line in (
+        f"{session['title']}: session {session['session_id']} under the limits of {device['name']}, scored by "
+        f"{found.head['operator']} at {found.head['created_utc']}",
+        f"{found.attempts} attempts; every line is what was written; SHA-256 of the last line {found.sha256}",
+    ):
+        console.print(escape(line), soft_wrap=True)
+    return 0
 
 
 def compare(path: Path, jobs: int | None, *, as_json: bool) -> int:
