@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,21 +116,16 @@ def _replay(path: Path, jobs: int | None, *, as_json: bool) -> int:
     return exit_status
 
 
-class altered_said:  # noqa: N801 - a context, used as a function
+@contextmanager
+def altered_said(path: Path) -> Iterator[None]:
     """Says with an altered record that it is the record, not the scoring, and what to do."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, RecordAlteredError):
-            raise RecordAlteredError(
-                f"the record itself was altered, so it cannot be replayed: {error}. "
-                f'"aimdlab verify {self._path}" checks all of it.'
-            ) from error
+    try:
+        yield
+    except RecordAlteredError as error:
+        raise RecordAlteredError(
+            f"the record itself was altered, so it cannot be replayed: {error}. "
+            f'"aimdlab verify {path}" checks all of it.'
+        ) from error
 
 
 def head(session: Session) -> str:
@@ -184,9 +181,10 @@ def explanation(result: Replay) -> str:
             f"the record was made with other software ({'; '.join(versions)}), which may explain it. Install those "
             "versions and replay again: if it then still differs, the record was altered together with its hashes."
         )
+    where = "on the same computer" if not unlike else unlike[0]
     return (
-        "the software is the same, so this is not what was measured and scored: the record was altered together with "
-        'its hashes, or its signature tells ("aimdlab verify"). Keep the file and compare it with your copies.'
+        f"the software is the same ({where}), so this is not what was scored then: the record was altered together "
+        'with its hashes. See who signed it ("aimdlab verify --key"), and compare it with your copies.'
     )
 
 
