@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from aimdlab.errors import ConfigurationError, RecordError
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.model import Attempt
-from aimdlab.session.place import refuse_taken_path
+from aimdlab.session.place import refuse_taken_path, refuse_without_room
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
 
@@ -46,3 +50,169 @@ def test_a_session_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="file is not a folder"):
         refuse_taken_path(tmp_path / "file" / "deep" / "session")
+
+
+MakeSession = Callable[..., SessionFolder]
+
+
+def free(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=count))
+
+
+def test_a_campaign_that_does_not_fit_is_refused_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """30 % of the raw bytes for folder and sealed copy, and 16 MiB."""
+    path = tmp_path / "deep" / "session"
+    free(monkeypatch, 317_000_000)
+    refuse_without_room(path, 1_000_000_000)
+    free(monkeypatch, 316_000_000)
+    with pytest.raises(ConfigurationError, match=r"take 317 MB .*1.0 GB of captures.* 316 MB are free"):
+        refuse_without_room(path, 1_000_000_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/sys takes no files, not even root's")
+def test_a_place_that_takes_no_files_is_refused_before_it_starts() -> None:
+    with pytest.raises(ConfigurationError, match=r"no session can be written at /sys/.*Choose another path"):
+        refuse_without_room(Path("/sys/lab/session"), 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root, and Windows, write to it all the same")
+def test_a_read_only_folder_is_refused_before_it_starts(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(ConfigurationError, match="takes no files"):
+            refuse_without_room(tmp_path / "session", 0)
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_a_disk_that_will_be_full_is_told_in_good_time_and_once(
+    make_header: Callable[..., Any],
+    make_attempt: Callable[..., Attempt],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    header = make_header(
+        5, plan=tuple({"step_id": f"gradient_injected/{i:04d}", "storage_bytes": 10**9} for i in range(5))
+    )
+    free(monkeypatch, 10**9)
+    with SessionFolder.create(tmp_path / "session", header) as folder:
+        for step in range(3):
+            folder.commit(make_attempt(step))
+        free(monkeypatch, 10**12)
+        folder.commit(make_attempt(3))
+        (short,) = [event for event in open_session(folder.path).events() if event.kind == "room.short"]
+    # Four steps of 1 GB wait; random codes of 12 bits hardly compress, and there are two copies.
+    assert 4e9 < short.data["needed_bytes"] < 8.5e9
+    assert short.data["free_bytes"] == 10**9
+    assert "the disk will be full before the campaign is done" in short.message
+
+
+def test_a_sealed_file_is_never_larger_than_was_said(
+    make_session: MakeSession, make_attempt: Callable[..., Attempt]
+) -> None:
+    folder = make_session()
+    said = folder.room.sealed_bytes
+    folder.close()
+    again = SessionFolder.open(folder.path)
+    assert again.room.sealed_bytes <= said + (1 << 14)  # nothing but events came
+    sealed = seal(again)
+    assert sealed.stat().st_size < said + (1 << 20)  # the margin covers what does not grow with the session
+
+
+def test_the_reserve_is_laid_aside_before_the_first_attempt_and_goes_with_the_folder(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_session()
+    said = folder.room.sealed_bytes
+    folder.require_room(2)
+    assert (folder.path / "reserve").stat().st_size == 1 << 20
+    assert folder.room.sealed_bytes == said
+    assert folder.room.give_up_reserve()
+    assert not folder.room.give_up_reserve()
+    folder.require_room(2)
+    assert (folder.path / "reserve").exists()
+    assert [path.name for path in seal(folder).parent.iterdir()] == ["session.h5"]
+
+
+SMALL_DISK = """
+import sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from aimdlab.errors import RecordError
+from aimdlab.session.folder import SessionFolder
+from aimdlab.session.reader import open_session
+from aimdlab.session.seal import seal
+from crash_recovery import attempt_of, header_of
+
+path, ballast = Path("disk/session"), Path("disk/ballast")
+folder = SessionFolder.create(path, header_of(400))
+folder.require_room(0)
+with ballast.open("wb", buffering=0) as stream:  # another program fills the disk to the last byte
+    try:
+        while True:
+            stream.write(bytes(4096))
+    except OSError:
+        pass
+kept = [folder.commit(attempt_of(0))]
+assert not (path / "reserve").exists()
+try:
+    for step in range(1, 400):
+        folder.require_room(step)
+        kept.append(folder.commit(attempt_of(step)))
+    raise SystemExit("it never became full")
+except RecordError as error:
+    print(error)
+with ballast.open("ab", buffering=0) as stream:
+    try:
+        while True:
+            stream.write(bytes(512))
+    except OSError:
+        pass
+try:
+    for step in range(1, 400):
+        kept.append(folder.commit(attempt_of(step)))
+    raise SystemExit("it never became full")
+except RecordError as error:
+    print(error)
+try:
+    folder.close()
+    SessionFolder.open(path)
+    seal(SessionFolder.open(path))
+    raise SystemExit("it was sealed on a full disk")
+except RecordError as error:
+    print(error)
+ballast.unlink()
+with SessionFolder.open(path) as folder:
+    found = [record.sha256 for record in open_session(path).records()]
+    assert found[: len(kept)] == kept and len(found) <= len(kept) + 1, (kept, found)
+    folder.require_room(399)
+    last = folder.commit(attempt_of(399))
+    seal(folder)
+with open_session(path) as session:
+    session.verify()
+    assert [record.sha256 for record in session.records()] == [*found, last]
+print("kept", len(found))
+"""
+
+
+def test_a_small_disk_that_is_really_full(tmp_path: Path) -> None:
+    """A file system of 24 MB, where Linux lets us mount one."""
+    unshare = shutil.which("unshare")
+    mount = [unshare or "", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if (
+        unshare is None
+        or subprocess.run([*mount, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no file system can be mounted here")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "program.py").write_text(SMALL_DISK.format(path=sys.path))
+    command = f"mount -t tmpfs -o size=24m none disk && exec {sys.executable} -W error::UserWarning program.py"
+    done = subprocess.run([*mount, command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith("disk full: ")
+    assert "No space left on device" in said[1]
+    assert said[-1].startswith("kept ")
