@@ -13,6 +13,7 @@ from rich.table import Table
 from aimdlab.cli.output import console, covers, duration, print_json, size
 from aimdlab.config.campaign import load_campaign
 from aimdlab.sequencer.plan import Plan, PlannedTest, make_plan
+from aimdlab.session.room import bytes_at_start
 
 _LABEL_WIDTH = 11
 
@@ -113,7 +114,11 @@ def _total_rows(made: Plan) -> Iterator[tuple[str, str]]:
             f"{duration(made.bench_s)} at least: with the proof of each level, and what is recorded before and after "
             "each exposure",
         )
-    yield "storage", f"{size(made.storage_bytes)} before compression; twice that while the session is sealed"
+    yield (
+        "storage",
+        f"{size(made.storage_bytes)} before compression; a run starts if there is room for "
+        f"{size(bytes_at_start(made.storage_bytes))}: the session as far as can be foreseen, and its sealed copy",
+    )
     yield "omissions", f"{left_out} sequences, each with its rationale" if left_out else "none"
     yield from _people_rows(made)
 
@@ -196,6 +201,7 @@ def _as_json(made: Plan, *, list_steps: bool) -> dict[str, Any]:
         "exposure_s": made.exposure_s,
         "bench_s": made.bench_s,
         "storage_bytes": made.storage_bytes,
+        "room_at_start_bytes": bytes_at_start(made.storage_bytes),
         "omissions": [
             {"test": number, **omission}
             for number, test in enumerate(made.tests, start=1)

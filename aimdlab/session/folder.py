@@ -34,10 +34,9 @@ from aimdlab.session.inbox import RECEIVED, Inbox
 from aimdlab.session.model import Attempt
 from aimdlab.session.packer import Packer
 from aimdlab.session.place import make_folder, refuse_taken_path
-from aimdlab.session.room import Room
+from aimdlab.session.room import Room, size
 
 BenchClock = Callable[[], float]
-
 
 
 class SessionFolder:
@@ -103,6 +102,7 @@ class SessionFolder:
         make_folder(path, image)
         folder = cls(path, header, digest, bench_clock, compression)
         folder._report_created()
+        folder._tell_of_shortage()
         return folder
 
     @classmethod
@@ -219,10 +219,11 @@ class SessionFolder:
         """Say in good time, and once, that the disk will be full before the plan is done."""
         needed, free = self.room.shortage()
         if needed > free and not self._told_of_shortage:
+            judged = "by what it took so far" if self._count else "if the captures are noisy"
             self.events.record(
                 "room.short",
-                f"the disk will be full before the campaign is done: {needed / 1e6:.0f} MB are still needed for it and "
-                f"its sealed copy, {free / 1e6:.0f} MB are free. Make room; the run stops safely before it is full.",
+                f"the disk will be full before the campaign is done: {judged}, {size(needed)} are still needed for it "
+                f"and its sealed copy, and {size(free)} are free. Make room; the run stops safely before it is full.",
                 source="session",
                 durable=True,
                 needed_bytes=needed,
