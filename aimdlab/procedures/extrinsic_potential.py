@@ -28,7 +28,7 @@ def connected(plan: TestPlan, subject: Subject) -> TestPlan:
     """The plan with a person asked to connect the device before its first step."""
     way = str(subject.test.file.signal.get("connection", "terminal_to_terminal"))
     text = (
-        f"Connect the device {_CONNECTIONS[way]}, as injection_network in {subject.bench.source.path} says. "
+        f"Connect the device {_CONNECTIONS[way]}, as injection_network in {subject.bench.source.path.name} says. "
         "The level is applied at C, the device's output is watched at K."
     )
     first, *rest = plan.steps

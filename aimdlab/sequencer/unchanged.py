@@ -103,12 +103,12 @@ def _first_difference(was: str, now: str) -> tuple[int, str, str]:
     pairs = zip_longest(was.splitlines(keepends=True), now.splitlines(keepends=True))
     for number, (before, after) in enumerate(pairs, start=1):
         if before != after:
-            return number, _line(before), _line(after)
+            return number, *_shown(_line(before), _line(after))
     raise ValueError("the texts are the same")
 
 
 def _line(line: str | None) -> str:
-    return "the file ended before" if line is None else _shown(line)
+    return "(the file ends before)" if line is None else line
 
 
 def _refuse_other_plan(header: SessionHeader, plan: Plan) -> None:
@@ -146,12 +146,20 @@ def _difference(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, st
                 inner = _difference(before, after)
                 if inner is not None:
                     return f"{key}.{inner[0]}", inner[1], inner[2]
-            return key, _shown(before), _shown(after)
+            return key, *_shown(before, after)
     return None
 
 
-def _shown(value: object) -> str:
+def _shown(was: object, now: object) -> tuple[str, str]:
+    """Two values for a person, of long ones the part in which they differ."""
+    texts = [_text(value) for value in (was, now)]
+    same = next((place for place, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
+    start = max(same - _SHOWN // 2, 0) if max(map(len, texts)) > _SHOWN else 0
+    before, after = (f"{'...' if start else ''}{text[start : start + _SHOWN]}" for text in texts)
+    return before, after
+
+
+def _text(value: object) -> str:
     if value is None:
         return "nothing"
-    text = json.dumps(value, ensure_ascii=False, default=str) if not isinstance(value, str) else repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -276,7 +276,7 @@ def _serial(lab: Lab) -> None:
     [
         (_bench, ["simulated_gradient_injection.yaml, line", "1 MHz", "2 MHz"]),
         (_device, ["pacemaker.yaml, line", "# loop_area", "# loop area"]),
-        (_test, ["injected_ten_steps.yaml, line", "the file ended before", "# one more line"]),
+        (_test, ["injected_ten_steps.yaml, line", "the file ends before", "# one more line"]),
         (_campaign, ["gradient_injected_ten_steps.yaml, line", "A. Example", "B. Example"]),
         (_gone, ["pacemaker.yaml", "Put it back"]),
         (_firmware, ["instrument oscilloscope, firmware", "02.50.2019022736", "02.60.2026010100"]),

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from aimdlab import _platform
+from aimdlab.config.campaign import load_campaign
 from aimdlab.errors import ConfigurationError
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Feature, Score, Verdict
-from aimdlab.sequencer.plan import Plan
+from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.runs import Owner, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Course, Tries
 from aimdlab.sequencer.unchanged import plan_again
@@ -202,3 +203,18 @@ def test_another_plan_from_the_same_files_is_refused(files: Files, change: Any, 
 def test_other_software_is_refused(files: Files, change: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         plan_again(replace(header_of(files), **change), None, TODAY)
+
+
+@pytest.mark.parametrize("name", ["gradient_injected_ten_steps", "extrinsic_potential_demo", "demo"])
+def test_no_plan_depends_on_where_its_files_lie(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = []
+    for place in ("here", "elsewhere"):
+        (tmp_path / place).mkdir()
+        files = Files(tmp_path / place)
+        monkeypatch.chdir(files.folder)
+        plan = make_plan(load_campaign(Path("configs/campaigns") / f"{name}.yaml"), TODAY)
+        records.append(([step.as_record() for step in plan.steps], [test.as_record() for test in plan.tests]))
+        again = make_plan(load_campaign(files.folder / "configs/campaigns" / f"{name}.yaml"), TODAY)
+        records.append(([step.as_record() for step in again.steps], [test.as_record() for test in again.tests]))
+    assert all(record == records[0] for record in records)
+    assert str(tmp_path) not in str(records)
