@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
 import pytest
 
+from aimdlab.cli.signature import signed_with
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import new_header
 from aimdlab.session.keys import bench_key, keys_folder
@@ -16,9 +18,16 @@ from command_line import Lab
 BENCH = "simulated_gradient_injection"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_key_yet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIMDLAB_KEYS", str(tmp_path_factory.mktemp("keys")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A sealed session of a real run in a lab of its own, and what the run said of it."""
+    """A sealed session of a real run in a lab of its own, at a bench that had no key, and what the run said of it."""
     lab = Lab(tmp_path_factory.mktemp("lab"))
     lab.change(lab.test, '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]', '["20 mT"]')
     lab.change(lab.test, 't_dwell: ["0.5 ms", "5 ms"]', 't_dwell: ["0.5 ms"]')
@@ -137,13 +146,12 @@ def test_a_key_that_cannot_be_made_is_refused_before_the_bench_is_connected(
 
 
 def test_a_new_key_is_told_and_where_its_public_half_lies(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    recorded: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    assert recorded[1]["signing_key"]["made_now"] is True
     monkeypatch.setenv("AIMDLAB_KEYS", str(tmp_path / "new keys"))
-    lab.change(lab.test, '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]', '["20 mT"]')
-    lab.change(lab.test, 't_dwell: ["0.5 ms", "5 ms"]', 't_dwell: ["0.5 ms"]')
-    done = lab.cli("run", lab.campaign, "--session", lab.session)
-    assert done.returncode == 0, done.stderr
     key = bench_key(BENCH)
-    assert f"signed with the bench's key {key.fingerprint}, which is new:\n" in done.stdout
-    assert f"keep a copy of {key.public_file} with the quality records" in done.stdout
+    words = signed_with(key)
+    assert words.startswith(f"signed with the bench's key {key.fingerprint}, which is new:\n")
+    assert f"keep a copy of {key.public_file} with the quality records" in words
+    assert signed_with(bench_key(BENCH)) == f"signed with the bench's key {key.fingerprint}"
