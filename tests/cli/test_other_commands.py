@@ -101,7 +101,20 @@ def test_the_servers_do_not_outlive_a_killed_simulate(lab: Lab) -> None:
 def test_every_command_has_help_with_an_example(lab: Lab) -> None:
     top = lab.cli("--help").stdout
     assert "Exit status" in top
-    for command in ("demo", "init", "plan", "check", "run", "tell", "simulate", "instruments", "levels", "calibrate"):
+    at_work = (
+        "demo",
+        "init",
+        "plan",
+        "check",
+        "run",
+        "resume",
+        "tell",
+        "simulate",
+        "instruments",
+        "levels",
+        "calibrate",
+    )
+    for command in (*at_work, "seal", "verify", "replay"):
         assert command in top
         text = lab.cli(command, "--help").stdout
         assert f"Example: aimdlab {command}" in text
