@@ -153,7 +153,8 @@ def _difference(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, st
 def _shown(was: object, now: object) -> tuple[str, str]:
     """Two values for a person, of long ones the part in which they differ."""
     texts = [_text(value) for value in (was, now)]
-    same = next((place for place, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), 0)
+    same = next((place for place, (one, other) in enumerate(zip(*texts, strict=False)) if one != other), None)
+    same = min(map(len, texts)) if same is None else same
     start = max(same - _SHOWN // 2, 0) if max(map(len, texts)) > _SHOWN else 0
     before, after = (f"{'...' if start else ''}{text[start : start + _SHOWN]}" for text in texts)
     return before, after
