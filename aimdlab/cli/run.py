@@ -16,6 +16,7 @@ from aimdlab.cli import verdicts
 from aimdlab.cli.options import login_name
 from aimdlab.cli.output import covers, duration, print_json, size, status
 from aimdlab.cli.progress import TerminalProgress
+from aimdlab.cli.signature import signed_with
 from aimdlab.errors import ConfigurationError, SessionExistsError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, run_campaign, ways_on
@@ -53,6 +54,7 @@ def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]
             operator or login_name(),
             progress,
             lambda plan, bench, simulated: _announce(session, plan, bench, simulated),
+            lambda key: status.print(escape(signed_with(key, is_sealed=False)), soft_wrap=True),
         )
         try:
             outcome = work(attendance)

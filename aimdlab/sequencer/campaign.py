@@ -78,6 +78,7 @@ class Attendance:
         operator_name: who runs it, for the record.
         progress: makes what shows the progress.
         started: called once bench and session are ready, before anything is switched on.
+        key_made: called when the bench had no key yet and one was made.
     """
 
     attention: Attention
@@ -85,6 +86,7 @@ class Attendance:
     operator_name: str
     progress: Callable[[Plan], Progress]
     started: Callable[[Plan, Bench, SimulatedBench | None], None]
+    key_made: Callable[[BenchKey], None]
 
 
 def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance: Attendance) -> Outcome:
@@ -104,6 +106,8 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
     plan = make_plan(load_campaign(path))
     refuse_without_room(session_path, plan.storage_bytes)
     key = bench_key(plan.campaign.bench.source.path.stem)
+    if key.made:
+        attendance.key_made(key)
     attention, operator = attendance.attention, attendance.operator
     attention.check()
     with open_bench(plan.campaign, choice, attention, operator) as (bench, simulated):

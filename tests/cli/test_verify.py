@@ -135,14 +135,20 @@ def test_wrong_usage_is_no_altered_record(lab: Lab, arguments: list[str], said: 
     assert done.returncode == 2
 
 
-def test_a_key_that_cannot_be_made_is_refused_before_the_bench_is_connected(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+def test_a_key_is_made_and_told_or_refused_before_the_bench_is_connected(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AIMDLAB_KEYS", str(lab.campaign))  # a file
     done = lab.cli("run", lab.campaign, "--session", lab.session, "--attach", "127.0.0.1:1")
     assert done.returncode == 2, done.stderr
     assert f"the bench's key {lab.campaign / BENCH}.pem cannot be read or made" in done.stderr
     assert not lab.session.exists()
+    monkeypatch.setenv("AIMDLAB_KEYS", str(tmp_path / "fresh"))
+    done = lab.cli("run", lab.campaign, "--session", lab.session, "--attach", "127.0.0.1:1")
+    assert done.returncode == 3, done.stderr
+    key = bench_key(BENCH)
+    assert not key.made
+    assert f"to be signed with the bench's key {key.fingerprint}, which is new:" in done.stderr
 
 
 def test_a_new_key_is_told_and_where_its_public_half_lies(
