@@ -22,6 +22,7 @@ from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, run_campaign, ways_on
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.progress import Progress
+from aimdlab.sequencer.tries import Tries
 
 
 def run(campaign: Path, session: Path, clock: ClockKind | None, attach: str, operator: str, *, as_json: bool) -> int:
@@ -53,7 +54,7 @@ def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]
             TerminalOperator(sys.stdin, sys.stderr),
             operator or login_name(),
             progress,
-            lambda plan, bench, simulated: _announce(session, plan, bench, simulated),
+            lambda plan, bench, simulated, tries: _announce(session, plan, bench, simulated, tries),
             lambda key: status.print(escape(signed_with(key, is_sealed=False)), soft_wrap=True),
         )
         try:
@@ -76,7 +77,7 @@ def tell_ways_on(session: Path) -> None:
         status.print(escape(f"what was measured is kept in {session}\n{ways_on(session)}"), soft_wrap=True)
 
 
-def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench | None) -> None:
+def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench | None, tries: Tries | None) -> None:
     where = f", control {simulated.address}" if simulated is not None else ""
     for line in (
         f"{plan.campaign.campaign.file.name}: {len(plan.steps)} steps, {duration(plan.exposure_s)} of exposure, "
@@ -85,5 +86,12 @@ def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench
         f"session: {session}",
     ):
         status.print(escape(line), soft_wrap=True)
+    if tries is not None:
+        to_do = [step for step in plan.steps if not tries.is_done(step.index)]
+        status.print(
+            f"{tries.before} attempts are there; {len(to_do)} steps are left, from {to_do[0].id} on. "
+            "What comes before the first exposure of a test is done again.",
+            soft_wrap=True,
+        )
     for test in plan.tests:
         status.print(f"{escape(test.subject.test.file.name)}: {covers(test.as_record())}", soft_wrap=True)

@@ -77,7 +77,8 @@ class Attendance:
         operator: who can be asked.
         operator_name: who runs it, for the record.
         progress: makes what shows the progress.
-        started: called once bench and session are ready, before anything is switched on.
+        started: called once bench and session are ready, before anything is switched on; with what was tried before,
+            if the session is gone on with.
         key_made: called when the bench had no key yet and one was made.
     """
 
@@ -85,7 +86,7 @@ class Attendance:
     operator: Operator
     operator_name: str
     progress: Callable[[Plan], Progress]
-    started: Callable[[Plan, Bench, SimulatedBench | None], None]
+    started: Callable[[Plan, Bench, SimulatedBench | None, Tries | None], None]
     key_made: Callable[[BenchKey], None]
 
 
@@ -154,7 +155,7 @@ def carry_out(
     bench.report_to(session.events)
     bench.show_captures_to(session.prepare)
     attendance.attention.listen(session.inbox, session.events)
-    attendance.started(plan, bench, simulated)
+    attendance.started(plan, bench, simulated, tries)
     mark = simulated.mark if simulated is not None else _no_mark
     progress = attendance.progress(plan)
     result = Run(plan, bench, session, attendance.attention, progress, mark, tries, facts).execute()
@@ -165,7 +166,12 @@ def carry_out(
 
 def ways_on(path: Path) -> str:
     """What can be done with a session that is not sealed."""
-    return f"Go on with it: aimdlab resume {path}\nEnd it as it is: aimdlab seal {path}"
+    return f"Go on with it: {command('resume', path)}\nEnd it as it is: {command('seal', path)}"
+
+
+def command(word: str, path: Path) -> str:
+    """The command line that does ``word`` with a session, to be copied."""
+    return f'aimdlab {word} "{path}"' if " " in str(path) else f"aimdlab {word} {path}"
 
 
 @contextmanager

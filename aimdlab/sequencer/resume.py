@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aimdlab.errors import ConfigurationError, IdentityError
 from aimdlab.sequencer.ambient import ambient_at_start
-from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, carry_out, open_bench
+from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, carry_out, command, open_bench
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Tries
@@ -65,7 +65,7 @@ def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, atte
         refuse_without_room(folder, sum(step.storage_bytes for step in to_do))
         return _go_on(found, plan, choice, attendance)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{error}\nTo end the session as it is: aimdlab seal {folder}") from error
+        raise ConfigurationError(f"{error}\nTo end the session as it is: {command('seal', folder)}") from error
 
 
 def seal_session(path: Path, operator_name: str) -> Outcome:

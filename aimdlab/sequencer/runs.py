@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from aimdlab import _platform
@@ -72,7 +73,7 @@ class Runs:
             return "no run began"
         return self.message if self.last == INTERRUPTED else DIED
 
-    def refuse_if_at_work(self, path: object) -> None:
+    def refuse_if_at_work(self, path: Path) -> None:
         """Raise ConfigurationError if the process of the last run lives on this computer."""
         if self.owner is not None and self.owner.is_at_work():
             raise ConfigurationError(

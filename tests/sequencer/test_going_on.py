@@ -132,10 +132,10 @@ def test_a_run_is_at_work_while_its_process_lives_here() -> None:
         assert not Owner(other.pid, started, host + "-2").is_at_work()
         assert not Owner(os.getpid(), "", host).is_at_work()
         with pytest.raises(ConfigurationError, match=f"process {other.pid} .*tell monday stop"):
-            Runs(owner=Owner(other.pid, started, host)).refuse_if_at_work("monday")
+            Runs(owner=Owner(other.pid, started, host)).refuse_if_at_work(Path("monday"))
         other.communicate(b"\n")
     assert not Owner(other.pid, started, host).is_at_work()
-    Runs(owner=Owner(other.pid, started, host)).refuse_if_at_work("monday")
+    Runs(owner=Owner(other.pid, started, host)).refuse_if_at_work(Path("monday"))
 
 
 def header_of(files: Files) -> SessionHeader:
