@@ -93,7 +93,7 @@ def read_codes(group: h5py.Group, position: int, name: str) -> NDArray[Any]:
 
 
 def codes_dataset(group: h5py.Group, position: int, name: str) -> h5py.Dataset:
-    """The dataset of a capture's codes; RecordAlteredError if it is not there."""
+    """The dataset of a capture's codes, not unpacked; RecordAlteredError if it is not there."""
     return _dataset(group, f"codes/{position:04d}", name)
 
 
@@ -105,8 +105,6 @@ def read_reading(group: h5py.Group, position: int, name: str) -> NDArray[Any]:
 def _dataset(group: h5py.Group, path: str, name: str) -> h5py.Dataset:
     try:
         dataset = inspection.find(group, path)
-        if isinstance(dataset, h5py.Dataset) and dataset.ndim:
-            inspection.check_rows(dataset, 0, len(dataset))
     except hdf5.DAMAGE as error:
         what = "was removed from" if isinstance(error, KeyError) else "cannot be read in"
         raise RecordAlteredError(f"{name} was altered: {path} {what} {group.file.filename}: {error}") from error

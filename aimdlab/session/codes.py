@@ -10,7 +10,7 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
-from aimdlab.errors import RecordError
+from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import canonical, hdf5
 
 Compression = Literal["zstandard", "gzip"]
@@ -110,13 +110,15 @@ class CodeRows:
         if self._count > self._room:
             self._room *= 2  # setting the extent for every row costs as much as copying it
             dataset.resize(self._room, axis=0)
-        if (
-            _filters(creation) != self._filters
-        ):  # another compression, or another version of it: decode and encode again
-            dataset[row] = source[:]
-            return
-        mask, chunk = source.id.read_direct_chunk((0,))
-        dataset.id.write_direct_chunk((row, 0), chunk, mask)
+        verbatim = _filters(creation) == self._filters
+        try:
+            mask, chunk = source.id.read_direct_chunk((0,)) if verbatim else (0, hdf5.read_array(source))
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{source.file.filename}: {source.name} cannot be read: {error}") from error
+        if verbatim:
+            dataset.id.write_direct_chunk((row, 0), chunk, mask)
+        else:  # another compression, or another version of it
+            dataset[row] = chunk
 
     def finish(self) -> h5py.Dataset:
         """The dataset, with as many rows as there are captures."""
