@@ -86,7 +86,7 @@ class FolderSession(Session):
     def __init__(self, path: Path) -> None:
         self.path = path
         if not (path / HEADER_FILE).is_file():
-            if (path / EVENTS_FILE).exists():
+            if _holds_something(path):
                 raise RecordAlteredError(f"the session's header was removed: there is no {HEADER_FILE} in {path}")
             raise NoSessionError(f"{path} holds no session: there is no {HEADER_FILE} in it")
         own_files.check_own_folder(path / ATTEMPTS_FOLDER)
@@ -206,6 +206,12 @@ class FolderSession(Session):
         if ends["attempts"].count and not ends["events"].count:
             raise RecordAlteredError(f"the event log was removed: {self.path / EVENTS_FILE} holds no event")
         _check_rest_of_log(self.path / EVENTS_FILE, ends["events"].count)
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether more is there than a start that was interrupted leaves: an empty log, an empty folder."""
+    log, attempts = path / EVENTS_FILE, path / ATTEMPTS_FOLDER
+    return (log.exists() and log.stat().st_size > 0) or any(attempts.glob("*.h5"))
 
 
 def _file_of(record: StoredRecord) -> str:
