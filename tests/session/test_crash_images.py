@@ -16,7 +16,7 @@ Figure = Callable[[str, object], None]
 
 
 def test_a_power_cut_at_any_moment_of_a_session(tmp_path: Path, record_property: Figure) -> None:
-    record_property("figure", f"crash images, a session: {cut_a_session(tmp_path, limit=48)}")
+    record_property("figure", f"crash images, a session: {cut_a_session(tmp_path, limit=40)}")
 
 
 @pytest.mark.parametrize("moment", KILLED_AT)

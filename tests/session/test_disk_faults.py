@@ -16,7 +16,7 @@ Figure = Callable[[str, object], None]
 
 
 def test_a_disk_that_is_full_at_any_operation(tmp_path: Path, record_property: Figure) -> None:
-    record_property("figure", f"full disk: {fill_at_any_operation(tmp_path, limit=6)}; nothing lost")
+    record_property("figure", f"full disk: {fill_at_any_operation(tmp_path, limit=5)}; nothing lost")
 
 
 def test_what_was_measured_is_kept_at_the_cost_of_the_reserve(tmp_path: Path) -> None:
@@ -24,4 +24,4 @@ def test_what_was_measured_is_kept_at_the_cost_of_the_reserve(tmp_path: Path) ->
 
 
 def test_a_flush_that_fails_loses_nothing_that_was_promised(tmp_path: Path, record_property: Figure) -> None:
-    record_property("figure", f"failing disk: {fail_any_flush(tmp_path, limit=6)}; nothing lost that was promised")
+    record_property("figure", f"failing disk: {fail_any_flush(tmp_path, limit=5)}; nothing lost that was promised")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import itertools
 import os
 import random
 import traceback
@@ -52,7 +53,9 @@ def cut_after_a_kill(tmp_path: Path, moment: str, limit: int) -> str:
         go_on(recorder, path)
 
     recorder, expected = recorded(tmp_path / "disk", killed_and_gone_on)
-    built = list(images(recorder.base, recorder.ops, each=4, seed=SEED, after=killed_at))
+    built = list(
+        images(recorder.base, recorder.ops, each=4, seed=SEED, moments=range(killed_at, len(recorder.ops) + 1))
+    )
     return recover_some(built, limit, tmp_path, expected)
 
 
@@ -70,7 +73,9 @@ def cut_a_recovery(tmp_path: Path, left: str, limit: int) -> str:
         go_on(recorder, path)
 
     recorder, expected = recorded(again, go_on_with_it)
-    built = list(images(recorder.base, recorder.ops, each=4, seed=SEED, after=len(base.promises)))
+    built = list(
+        images(recorder.base, recorder.ops, each=4, seed=SEED, moments=range(len(base.promises), len(recorder.ops) + 1))
+    )
     return recover_some(built, limit, tmp_path, expected)
 
 
@@ -147,7 +152,7 @@ def on_disk(root: Path) -> dict[str, bytes | None]:
 
 def recover_some(built: list[Image], limit: int, root: Path, expected: Undisturbed) -> str:
     """Recover at most ``limit`` of the images; the figures."""
-    chosen = built if len(built) <= limit else random.Random(SEED).sample(built, limit)
+    chosen = choose(built, limit)
     kinds: collections.Counter[str] = collections.Counter()
     with pytest.MonkeyPatch.context() as patch:
         # Nobody cuts the power of the recovery here: it need not wait for the medium.
@@ -160,6 +165,17 @@ def recover_some(built: list[Image], limit: int, root: Path, expected: Undisturb
                 raise
     found = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
     return f"{len(built)} built, {kinds.total()} recovered ({found})"
+
+
+def choose(built: list[Image], limit: int) -> list[Image]:
+    """At most ``limit`` of the images, as many of each stage: from one promise to the next."""
+    stages: dict[int, list[Image]] = {}
+    for image in built:
+        stages.setdefault(len(image.promises), []).append(image)
+    for found in stages.values():
+        random.Random(SEED).shuffle(found)
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*stages.values()))
+    return list(itertools.islice((image for image in turns if image is not None), limit))
 
 
 def forget(dies: Callable[[], None]) -> None:

@@ -150,7 +150,7 @@ def fill_while_measuring(tmp_path: Path) -> None:
         if begun and not spent and index >= begun and kind in TAKES_ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    for later in range(6):
+    for later in (0, 1, 2, 5):
         root = tmp_path / str(later)
         begun = spent = 0
         with recording(root, fault) as recorder:
@@ -191,10 +191,12 @@ def fail_any_flush(tmp_path: Path, limit: int) -> str:
             expected = Undisturbed(
                 [record.sha256 for record in session.records()], [event.sha256 for event in session.events()]
             )
-        built = list(images(recorder.base, recorder.ops, each=2, seed=SEED, after=failed_at))
+        chance = random.Random(place)
+        moments = chance.sample(range(failed_at, len(recorder.ops) + 1), 2)
+        built = list(images(recorder.base, recorder.ops, each=4, seed=SEED, moments=moments))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "fsync", lambda _: None)
-            for number, image in enumerate(random.Random(place).sample(built, min(len(built), 2))):
+            for number, image in enumerate(chance.sample(built, min(len(built), 2))):
                 try:
                     recover(image, tmp_path / f"{place}-{number}", expected, to_the_end=False)
                 except BaseException as error:

@@ -14,7 +14,6 @@ The model, harsher than any file system is known to be:
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -208,8 +207,10 @@ class Image:
                 (root / name).write_bytes(content)
 
 
-def images(base: Sequence[Op], ops: Sequence[Op], each: int, seed: int, after: int = 0) -> Iterator[Image]:
-    """The images after each operation from ``after`` on, each once.
+def images(
+    base: Sequence[Op], ops: Sequence[Op], each: int, seed: int, moments: Container[int] | None = None
+) -> Iterator[Image]:
+    """The images that a power cut leaves after the operations ``moments`` (None: after any), each once.
 
     Every combination of names where there are few, with all of the data, none, and zeros; and ``each`` others by chance.
     """
@@ -217,13 +218,13 @@ def images(base: Sequence[Op], ops: Sequence[Op], each: int, seed: int, after: i
     for position in range(len(ops) + 1):
         if position:
             disk.do(ops[position - 1])
-        if position < after:
+        if moments is not None and position not in moments:
             continue
         for there, data in _choices(disk.waiting(), each, chance):
             paths = disk.image(there, data, chance)
-            digest = _digest(paths, len(disk.promises))
-            if digest not in seen:
-                seen.add(digest)
+            known = hash((len(disk.promises), frozenset(paths.items())))
+            if known not in seen:
+                seen.add(known)
                 names = ", ".join(change.name or f"no {change.gone}" for change in disk.waiting() if change in there)
                 origin = f"after {position} of {len(ops)} operations; of the names: {names or 'none'}; data: {data}"
                 yield Image(paths, tuple(disk.promises), origin)
@@ -243,11 +244,3 @@ def _choices(waiting: list[Change], each: int, chance: random.Random) -> Iterato
             yield frozenset(there), data
     for _ in range(each):
         yield frozenset(chance.choice(kept)), chance.choice(("prefix", "sectors"))
-
-
-def _digest(paths: dict[str, bytes | None], promises: int) -> bytes:
-    digest = hashlib.sha256(str(promises).encode())
-    for name in sorted(paths):
-        content = paths[name]
-        digest.update(name.encode() + b"\0" + (b"folder" if content is None else hashlib.sha256(content).digest()))
-    return digest.digest()
