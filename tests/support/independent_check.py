@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 from cryptography.exceptions import InvalidSignature
 
-__all__ = ["NOTICES", "check_independently"]
+__all__ = ["NOTICES", "check_independently", "spell"]
 
 NOTICES = (AssertionError, InvalidSignature, KeyError, OSError, ValueError)
 """What it raises for a file that is not as it was sealed."""
@@ -27,6 +27,12 @@ def _load() -> ModuleType:
 
 
 _CHECKER = _load()
+
+
+def spell(value: Any) -> str:
+    """How it spells a JSON value before it hashes it."""
+    text: str = _CHECKER.spell(value)
+    return text
 
 
 def check_independently(path: Path) -> dict[str, Any]:
