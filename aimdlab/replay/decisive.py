@@ -70,8 +70,10 @@ def decisive(score: Score, marks: Sequence[Marks]) -> Decisive:
             interval = max(own, key=lambda one: one[0])[2] if own else interval
             return Decisive(outcome, place, interval, pulse, interval_decides=False, pulse_decides=True)
     at = judged(marks[place])
+    # Of an exposed beat the exposed pulse, which is the first; else the smallest of all.
     smallest = min(at, key=lambda index: _rank("pulse_amplitude_min", marks[place], index), default=None)
-    return Decisive(outcome, place, interval, smallest, interval_decides=of_interval, pulse_decides=False)
+    shown = at[0] if at and len(marks) > 1 else smallest
+    return Decisive(outcome, place, interval, shown, interval_decides=of_interval, pulse_decides=False)
 
 
 def judged(marks: Marks) -> list[int]:

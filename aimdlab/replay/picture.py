@@ -39,14 +39,17 @@ _COLOUR = {
 _INJECTION, _DEVICE = "injection_monitor", "device_monitor"
 _WINDOW, _LIMIT, _ATTENTION, _MARKED, _LEVEL = "#fff4cc", "#c62828", "#f6b8b8", "#d9e8f6", "#2e7d32"
 _CURVE = {_INJECTION: "#5b6770", _DEVICE: "#0b5394"}
+_WITH_LEAK = "#a9c4e0"
 _TITLE = {
     _INJECTION: "injected signal (injection monitor)",
-    _DEVICE: "device's output (device monitor); what leaks into it of the injected signal is taken off by the scoring",
+    _DEVICE: "device's output (device monitor)",
 }
 _LEGEND = (
     (_WINDOW, "judged"),
     (_MARKED, "interval enlarged below"),
     (_ATTENTION, "interval that decides"),
+    (_WITH_LEAK, "device monitor as recorded"),
+    (_CURVE[_DEVICE], "injected signal taken off"),
 )
 _BINS = 2400
 _INCHES, _DPI = (15.0, 10.5), 100
@@ -83,8 +86,17 @@ class _Picture:
     def draw(self) -> None:
         head = self._headline()
         if not self._view.attempt.captures:
-            self._figure.text(0.5, 0.6, "nothing was recorded in this attempt", ha="center", size=14, color="#666666")
-            self._table(self._figure.add_axes((0.05, 0.05, 0.9, 0.4)))
+            readings = [f"{one.name}: {one.values[-1]:g}" for one in self._view.attempt.readings if one.values.size]
+            said = "; ".join(readings) or "nothing was recorded in this attempt"
+            self._figure.text(0.5, 0.7, said, ha="center", size=14, color="#444444")
+            self._table(self._figure.add_axes((0.06, 0.35, 0.925, 0.25)))
+            return
+        if self._device is None and self._verify is not None:
+            grid = self._figure.add_gridspec(
+                2, 1, height_ratios=(2.2, 1), left=0.06, right=0.985, top=head, bottom=0.02
+            )
+            self._proof(self._figure.add_subplot(grid[0]))
+            self._table(self._figure.add_subplot(grid[1]))
             return
         several = len(self._view.marks) > 1
         columns = 2 + (self._verify is not None and self._verify is not self._injection)
@@ -129,7 +141,7 @@ class _Picture:
                 f"NOT REPRODUCED: recorded {view.replay.recorded.verdict} ({view.replay.recorded.reason}); "
                 f"{len(view.replay.differences)} values come out differently"
             )
-        said += [note for note in view.attempt.notes if note not in score.reason]
+        said += [note for note in view.attempt.notes if note not in score.reason and score.reason not in note]
         lines = [line for text in said for line in textwrap.wrap(text, _WRAP)]
         colour = "#222222" if score.verdict is Verdict.PASS else _COLOUR[score.verdict]
         figure.text(0.015, 0.938, "\n".join(lines), size=9.5, va="top", color=colour)
@@ -141,7 +153,7 @@ class _Picture:
         handles: list[Artist] = [Patch(facecolor=colour, label=words) for colour, words in _LEGEND]
         handles.append(Line2D([], [], color=_LIMIT, linestyle="--", linewidth=0.9, label="limits"))
         handles.append(Line2D([], [], color="black", marker="v", linestyle="", markersize=5, label="pulse found"))
-        self._figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.99, 0.955), ncols=5, fontsize=8,
+        self._figure.legend(handles=handles, loc="upper right", bbox_to_anchor=(0.99, 0.955), ncols=7, fontsize=8,
                             frameon=False, handlelength=1.4, columnspacing=1.2)  # fmt: skip
 
     def _whole(self, axes: Axes, capture: Capture | None, channel: str) -> None:
@@ -153,13 +165,27 @@ class _Picture:
         if capture is None:
             _nothing(axes)
             return
-        _curve(axes, capture, capture.t0_s, capture.t0_s + capture.span_s, _CURVE[channel])
+        self._curve(axes, capture, channel, (capture.t0_s, capture.t0_s + capture.span_s))
         self._window(axes)
         axes.set_xlim(capture.t0_s, capture.t0_s + capture.span_s)
         if channel == _DEVICE:
             self._found(axes, labelled=True)
         else:
             self._level(axes)
+
+    def _curve(
+        self,
+        axes: Axes,
+        capture: Capture,
+        channel: str,
+        around_s: tuple[float, float],
+        in_ms_from: float | None = None,
+    ) -> None:
+        """A stretch of a monitor; the device's with and without what leaks into it."""
+        leak_v = self._marks.leak_v if self._marks is not None and channel == _DEVICE else None
+        if leak_v is not None:
+            _curve(axes, capture, *around_s, _WITH_LEAK, in_ms_from=in_ms_from)
+        _curve(axes, capture, *around_s, _CURVE[channel], in_ms_from=in_ms_from, without_v=leak_v)
 
     def _found(self, axes: Axes, *, labelled: bool) -> None:
         """The pulses, the limits on their amplitude, and the decisive interval."""
@@ -210,7 +236,7 @@ class _Picture:
         if capture is None or around_s is None:
             _nothing(axes)
             return
-        _curve(axes, capture, *around_s, _CURVE[channel], in_ms_from=self._pulse_s() if pulse else None)
+        self._curve(axes, capture, channel, around_s, in_ms_from=self._pulse_s() if pulse else None)
         if pulse:
             origin_s = self._pulse_s()
             axes.set_xlim((around_s[0] - origin_s) * 1e3, (around_s[1] - origin_s) * 1e3)
@@ -240,7 +266,13 @@ class _Picture:
             "", xy=(0.0, half_v), xytext=(width_s * 1e3, half_v), arrowprops={"arrowstyle": "<->", "color": colour}
         )
         axes.text(
-            width_s * 1e3 * 1.15, half_v, f"{width_s * 1e3:.4g} ms\n{height_v:.4g} V", size=8, color=colour, va="center"
+            width_s * 1e3 * 1.15,
+            half_v,
+            f"{width_s * 1e3:.4g} ms\nmean {height_v:.4g} V",
+            size=8,
+            color=colour,
+            va="center",
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
         )
 
     def _beats(self, axes: Axes) -> None:
@@ -264,7 +296,8 @@ class _Picture:
     def _proof(self, axes: Axes) -> None:
         """The fast capture that proves the level."""
         verify = self._verify
-        _prepare(axes, "the level, recorded fast before the exposure")
+        never = "; the device's output was not recorded" if self._device is None else ""
+        _prepare(axes, f"the level, recorded fast before the exposure{never}")
         if verify is None:
             _nothing(axes)
             return
@@ -321,7 +354,7 @@ class _Picture:
         outcome = self._where.outcome
         if self._where.pulse_decides and outcome is not None:
             return f"the pulse that decides ({outcome.criterion.feature}), allowed {allowed(outcome.criterion)}"
-        return "the smallest pulse"
+        return "the exposed pulse" if len(self._view.marks) > 1 else "the smallest pulse"
 
     def _table(self, axes: Axes) -> None:
         """Every criterion with what was measured."""
@@ -357,7 +390,7 @@ def _row(outcome: Outcome) -> list[str]:
     u = criterion.coverage_factor * outcome.u
     return [
         criterion.feature,
-        f"{outcome.value:.6g}{unit}",
+        f"{outcome.value:.6g}{unit}" if math.isfinite(outcome.value) else "not measured",
         f"{u:.2g}{unit}" if math.isfinite(u) else "-",
         allowed(criterion),
         criterion.rule.value.replace("_", " "),
@@ -388,12 +421,21 @@ def _amplitude_limits(axes: Axes, criteria: Sequence[Criterion], polarity: int) 
 
 
 def _curve(
-    axes: Axes, capture: Capture, from_s: float, to_s: float, colour: str, *, in_ms_from: float | None = None
+    axes: Axes,
+    capture: Capture,
+    from_s: float,
+    to_s: float,
+    colour: str,
+    *,
+    in_ms_from: float | None = None,
+    without_v: FloatArray | None = None,
 ) -> None:
     """A stretch of a capture in volts: its samples, or the envelope of its extremes where they are too many."""
     first = max(0, math.floor((from_s - capture.t0_s) / capture.dt_s))
     stop = min(capture.n, math.ceil((to_s - capture.t0_s) / capture.dt_s) + 1)
     volts = _volts(capture, first, stop)
+    if without_v is not None:
+        volts -= without_v[first:stop]
     if not volts.size:
         _nothing(axes)
         return

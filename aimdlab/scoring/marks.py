@@ -27,6 +27,7 @@ class Marks:
         times_s: shape (k,), when each rises through half its amplitude, in the capture's time.
         amplitudes_v: shape (k,), positive; NaN for a pulse that is cut.
         widths_s: shape (k,), at half amplitude; NaN likewise.
+        leak_v: what the injected signal leaks into the capture, shape (n,); None if nothing does, or it is not known.
     """
 
     capture: Capture
@@ -36,6 +37,7 @@ class Marks:
     times_s: FloatArray = field(default_factory=_none)
     amplitudes_v: FloatArray = field(default_factory=_none)
     widths_s: FloatArray = field(default_factory=_none)
+    leak_v: FloatArray | None = None
 
 
 def marks_of(
@@ -50,4 +52,5 @@ def marks_of(
         times_s=train.times_s,
         amplitudes_v=train.amplitudes_v,
         widths_s=train.widths_s,
+        leak_v=None if train.leak is None else train.leak * abs(capture.scale),
     )

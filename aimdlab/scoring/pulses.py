@@ -94,6 +94,7 @@ class PulseTrain:
         leak_distortion: what is left where the signal leaks beyond what is left elsewhere, root mean square, over that
             of the leak; NaN without one.
         u_leak_distortion: its uncertainty.
+        leak: what the injected signal leaks, in codes that rise with the value, shape (n,); None without one.
     """
 
     problem: str
@@ -114,6 +115,7 @@ class PulseTrain:
     u_rest_shift_v: float = math.nan
     leak_distortion: float = math.nan
     u_leak_distortion: float = math.nan
+    leak: FloatArray | None = None
 
     @property
     def count(self) -> int:
@@ -312,6 +314,7 @@ def _left_behind(
         "u_rest_shift_v": math.hypot(u_shift, _U_LEAK * largest) * y.scale,
         "leak_distortion": distorted,
         "u_leak_distortion": u_distorted,
+        "leak": leak,
     }
 
 
