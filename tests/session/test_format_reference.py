@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.inbox import send
 from aimdlab.session.seal import seal
 from command_line import Lab
 
@@ -223,3 +224,42 @@ def check_records(entry: h5py.Group, plan: set[str]) -> None:
     fields = re.findall(r"`(\w+)`", line[: line.index("the hash of the canonical text")])
     for event in entry["events"][:]:
         assert set(fields) == json.loads(event).keys()
+
+
+FILES = {"SSSSSS-NN": r"\d{6}-\d{2}", "-N": r"-\d+", "*": r"[^/]+", ".": r"\."}
+
+
+def test_a_folder_holds_no_other_files_than_the_page_says(make_session: Callable[..., SessionFolder]) -> None:
+    folder = make_session()
+    folder.close()
+    with (folder.path / "events.jsonl").open("r+b") as stream:
+        number = len(stream.readlines())
+        stream.write(b'{"torn')
+    (folder.path / f"events.torn-{number}").write_bytes(b"torn before")
+    (folder.path / "attempts" / "000003-01.h5.tmp").write_bytes(b"half")
+    found = contents(folder.path)
+    with SessionFolder.open(folder.path) as again:
+        send(folder.path, "note", "gel stirred")
+        (folder.path / "inbox" / "000-none.json").write_text("none", encoding="utf-8")
+        found |= contents(folder.path)
+        again.require_room(2)
+        again.inbox.poll()
+        found |= contents(folder.path)
+    text = PAGE.read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## The folder\n(.*?)(?=^##)", text, re.DOTALL | re.MULTILINE)
+    named = re.findall(r"`([^`]+)`", "".join(re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)))
+    patterns = {
+        name: re.sub("|".join(map(re.escape, FILES)), lambda match: FILES[match[0]], name) + "(/.*)?" for name in named
+    }
+    for name in found:
+        base = name.rpartition("/")[2] if name.endswith(".tmp") else name
+        assert any(re.fullmatch(pattern, base) for pattern in patterns.values()), f"{name} is not on the page"
+    for name, pattern in patterns.items():
+        assert any(re.fullmatch(pattern, other.rpartition("/")[2] if "/" not in name else other) for other in found), (
+            name
+        )
+
+
+def contents(folder: Path) -> set[str]:
+    """Every file, by its path below the folder."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
