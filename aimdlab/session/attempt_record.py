@@ -87,7 +87,8 @@ def parse_record(text: str) -> StoredRecord:
 
 
 def capture_shapes(record: StoredRecord) -> list[tuple[str, str, int, str]]:
-    """(channel, kind, samples, dtype) of each capture, of a record that was checked (:func:`check_stored`)."""
+    """(channel, kind, samples, dtype) of each capture; RecordError if the record is not that of an attempt."""
+    check_stored(record)
     shapes = []
     for capture in record.attempt["captures"]:
         (samples,) = capture["codes"]["shape"]

@@ -38,7 +38,7 @@ def in_memory(**options: Any) -> h5py.File:
     Each has a name of its own: HDF5 takes two of one name for the same file, and refuses the second while another
     thread still has the first.
     """
-    return h5py.File(f"memory-{next(_numbers)}", "w", driver="core", backing_store=False, **options)
+    return h5py.File(f"{inspection.IN_MEMORY}-{next(_numbers)}", "w", driver="core", backing_store=False, **options)
 
 
 def build_image(build: Callable[[h5py.Group], None]) -> bytes:
@@ -63,7 +63,7 @@ def open_file(path: Path) -> h5py.File:
     try:
         inspection.check_superblock(path)
         # No lock: reading must work on read-only media and network shares, and files of a session are never rewritten.
-        file = h5py.File(path, "r", locking=False, rdcc_nbytes=_CHUNK_CACHE_BYTES)
+        file = h5py.File(path.absolute(), "r", locking=False, rdcc_nbytes=_CHUNK_CACHE_BYTES)
     except DAMAGE as error:
         raise RecordError(f"{path} cannot be read as HDF5: {error}") from error
     try:
@@ -96,6 +96,14 @@ def read_text(group: h5py.Group, name: str) -> str:
     dataset = inspection.find(group, name)
     if not isinstance(dataset, h5py.Dataset) or dataset.shape != () or h5py.check_string_dtype(dataset.dtype) is None:
         raise ValueError(f"no text {name!r}")
+    return read_scalar(dataset)
+
+
+def read_scalar(dataset: h5py.Dataset) -> str:
+    """The text of a dataset that is one; ValueError if it is longer than any of a session."""
+    ends, readable = inspection.texts_to_read(dataset)
+    if not readable:
+        raise ValueError(f"it holds a text of {ends[-1]} bytes")
     value: bytes = dataset[()]
     return value.decode()
 
@@ -144,11 +152,11 @@ def read_texts(dataset: h5py.Dataset, slab: int = 512) -> Iterator[str]:
     """
     if dataset.ndim != 1 or h5py.check_string_dtype(dataset.dtype) is None:
         raise ValueError(f"{dataset.name} is no column of texts")
-    ends = np.cumsum(inspection.text_lengths(dataset))
+    ends, readable = inspection.texts_to_read(dataset)
     start = 0
-    while start < len(dataset):
+    while start < readable:
         fit = int(np.searchsorted(ends, (ends[start - 1] if start else 0) + _SLAB_BYTES, side="right"))
-        stop = min(max(fit, start + 1), start + slab, len(dataset))
+        stop = min(max(fit, start + 1), start + slab, readable)
         try:
             values = dataset[start:stop]
         except DAMAGE:
@@ -159,6 +167,8 @@ def read_texts(dataset: h5py.Dataset, slab: int = 512) -> Iterator[str]:
         for value in values:
             yield value.decode(errors="surrogateescape")
         start = stop
+    if readable < len(dataset):
+        raise ValueError("the next text is longer than any of a session, or than the file")
 
 
 def read_table(group: h5py.Group, name: str) -> NDArray[Any]:

@@ -133,7 +133,7 @@ class Inbox:
 
 
 def _parse(path: Path) -> Command:
-    if not path.is_file():
+    if path.is_symlink() or not path.is_file():
         raise ValueError("not a file")
     if path.stat().st_size > _LARGEST_BYTES:
         raise ValueError(f"larger than {_LARGEST_BYTES} bytes")

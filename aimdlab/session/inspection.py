@@ -8,12 +8,13 @@ whose data lie in the file and unpack to what they say they are.
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
-from h5py import h5, h5a, h5d, h5l, h5o, h5s, h5t
+from h5py import h5, h5a, h5d, h5f, h5l, h5o, h5s, h5t
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
@@ -37,6 +38,9 @@ _COMPACT_BYTES = 64 << 10
 
 DAMAGE = (ArithmeticError, AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 """What h5py raises for a file with changed bytes: HDF5's own errors, and those of meeting another kind of object."""
+
+IN_MEMORY = "memory"
+"""What the name of a file in memory begins with, and no absolute path."""
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SUPERBLOCK_BYTES = 48
@@ -116,6 +120,16 @@ def check_ends(dataset: h5py.Dataset) -> None:
             chunks.check_ends(dataset.id, stream)
 
 
+def texts_to_read(dataset: h5py.Dataset) -> tuple[NDArray[np.int64], int]:
+    """Bytes up to the end of each text of a column, and how many of the texts may be read, from the front."""
+    lengths = text_lengths(dataset)
+    ends = np.cumsum(lengths)
+    # Texts are stored one by one; many that share a place would become any size.
+    most = np.iinfo(np.int64).max if _is_in_memory(dataset) else _size(dataset)
+    wrong = (lengths > LARGEST_TEXT_BYTES) | (ends > most)
+    return ends, int(wrong.argmax()) if wrong.any() else len(lengths)
+
+
 def text_lengths(dataset: h5py.Dataset) -> NDArray[np.int64]:
     """Bytes of each text of a column, without reading the texts."""
     count, offset = dataset.size, dataset.id.get_offset()
@@ -128,11 +142,16 @@ def text_lengths(dataset: h5py.Dataset) -> NDArray[np.int64]:
 
 
 def _stream(dataset: h5py.Dataset) -> BinaryIO:
-    return Path(dataset.file.filename).open("rb")
+    return _path(dataset).open("rb")
 
 
 def _is_in_memory(item: h5py.Group | h5py.Dataset) -> bool:
-    return bool(item.file.driver == "core")
+    # Its name; to ask for the driver takes longer than all else. Files on disk are opened by their absolute paths.
+    return bool(h5f.get_name(item.id).startswith(IN_MEMORY.encode()))
+
+
+def _path(item: h5py.Group | h5py.Dataset) -> Path:
+    return Path(os.fsdecode(h5f.get_name(item.id)))
 
 
 def _member(group: h5py.Group, name: str) -> Any:
@@ -175,8 +194,8 @@ def _check_dataset(dataset: h5py.Dataset) -> None:
     variable = _is_text(kind) and bool(kind.is_variable_str())
     if layout == h5d.CONTIGUOUS:
         _check_contiguous(dataset, width * math.prod(shape))
-        if variable:
-            _check_texts(dataset)
+        if variable and dataset.ndim > 1:
+            raise ValueError("its shape is none of a session")
     elif layout == h5d.CHUNKED and not variable:
         _check_chunked(dataset, creation, shape, width)
     elif layout != h5d.COMPACT or variable or width * math.prod(shape) > _COMPACT_BYTES:
@@ -200,20 +219,8 @@ def _check_chunked(dataset: h5py.Dataset, creation: Any, shape: tuple[int, ...],
         chunks.check_chunks(dataset.id, stream, shape=shape, chunk=chunk, filters=filters)
 
 
-def _check_texts(dataset: h5py.Dataset) -> None:
-    if dataset.ndim > 1:
-        raise ValueError("its shape is none of a session")
-    lengths = text_lengths(dataset)
-    largest = int(lengths.max(initial=0))
-    if largest > LARGEST_TEXT_BYTES:
-        raise ValueError(f"it holds a text of {largest} bytes; the longest may have {LARGEST_TEXT_BYTES}")
-    # Texts are stored one by one; many that share a place would become any size.
-    if int(lengths.sum()) > _size(dataset):
-        raise ValueError("its texts are longer than the file")
-
-
 def _size(dataset: h5py.Dataset) -> int:
-    return Path(dataset.file.filename).stat().st_size
+    return _path(dataset).stat().st_size
 
 
 def _is_number(kind: h5t.TypeID) -> bool:

@@ -38,10 +38,10 @@ def check_tree(file: h5py.Group, expected: Tree) -> None:
     addresses: set[int] = set()
     for path, item in _walk(file, "/", expected):
         found.add(path)
-        if (address := inspection.address(item)) in addresses:
-            raise RecordAlteredError(f"{path} was altered: it is another name of an object that has one already")
-        addresses.add(address)
         try:
+            if (address := inspection.address(item)) in addresses:
+                raise RecordAlteredError(f"{path} was altered: it is another name of an object that has one already")
+            addresses.add(address)
             if isinstance(item, h5py.Dataset):
                 inspection.check_ends(item)
             described = _describe(item, covered)
@@ -126,7 +126,7 @@ def _content_sha256(dataset: h5py.Dataset) -> str:
     """Hash of the raw little-endian bytes; of texts of variable length that of the canonical JSON of text or list."""
     if dataset.dtype.kind == "O":
         if dataset.ndim == 0:
-            return canonical.sha256(canonical.encode(dataset[()].decode()))
+            return canonical.sha256(canonical.encode(hdf5.read_scalar(dataset)))
         if inspection.text_lengths(dataset).sum() > inspection.LARGEST_TEXT_BYTES:
             raise ValueError(f"{dataset.name} holds longer texts than any session")
         return canonical.sha256(canonical.encode(list(hdf5.read_texts(dataset))))
