@@ -18,7 +18,7 @@ from aimdlab import _platform
 from aimdlab.errors import RecordAlteredError, RecordError, SessionExistsError
 from aimdlab.replay.attempt import AttemptReplay
 from aimdlab.replay.limits import OtherLimits
-from aimdlab.replay.scorings import TestScoring, criterion_record, recorded_device
+from aimdlab.replay.scorings import TestScoring, criterion_record, recorded_device, unlike_files
 from aimdlab.replay.session import Told, attempts_again
 from aimdlab.scoring.results import Outcome, Verdict
 from aimdlab.session import canonical
@@ -112,8 +112,11 @@ def rescore(
     Raises:
         SessionExistsError: ``out`` is there already; nothing recorded is ever overwritten.
         RecordError: it cannot be written; what was written of it is removed.
-        RecordAlteredError: the session is not what was recorded.
+        RecordAlteredError: the session is not what was recorded, or its header does not agree with itself.
     """
+    problems = unlike_files(session.header)
+    if problems:
+        raise RecordAlteredError(f"{session.path}: the header was altered together with its hashes: {problems[0]}")
     result = Rescoring(out)
     recorded: dict[int, list[Tried]] = {}
     recomputed: dict[int, list[Tried]] = {}

@@ -67,7 +67,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rebuild(tmp_path: Path) -> Rebuild:
-    """Makes a sealed session from another one, some steps changed, or these alone in it, with every hash right."""
+    """Makes a session from another one, some steps changed, or these alone in it, with every hash right."""
 
     def make(
         source: Path,
@@ -75,6 +75,7 @@ def rebuild(tmp_path: Path) -> Rebuild:
         name: str = "rebuilt",
         *,
         alone: bool = False,
+        sealed: bool = False,
         **header: Any,
     ) -> Path:
         with open_session(source) as session:
@@ -86,6 +87,9 @@ def rebuild(tmp_path: Path) -> Rebuild:
                     _ = capture.codes
                 change = (attempts or {}).get(attempt.step_id)
                 folder.commit(change(attempt) if change else attempt)
-        return seal(folder)
+        if sealed:
+            return seal(folder)
+        folder.close()
+        return folder.path
 
     return make

@@ -196,6 +196,19 @@ def test_every_line_of_the_new_record_is_proven(
     assert check_rescoring(out).attempts == 2
 
 
+def test_a_header_whose_limits_were_forged_is_no_base_for_others(
+    injected: Path, device: Any, rebuild: Any, tmp_path: Path
+) -> None:
+    with open_session(injected) as session:
+        (test,) = session.header.tests
+    looser = [{**limit, "upper": limit["upper"] and 20.0} for limit in test["criteria"]]
+    person = {"1/settings": lambda attempt: attempt}
+    forged = rebuild(injected, person, alone=True, tests=({**test, "criteria": looser},))
+    with pytest.raises(RecordAlteredError, match="are not those of the device file"):
+        replay(forged, Asked(device=device(), out=tmp_path / "new.jsonl"), as_json=True)
+    assert not (tmp_path / "new.jsonl").exists()
+
+
 def test_a_record_that_cannot_be_written_leaves_nothing(injected: Path, device: Any, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="cannot be made"):
         replay(injected, Asked(device=device(), out=tmp_path / "no/such/folder.jsonl"), as_json=True)

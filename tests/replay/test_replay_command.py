@@ -94,13 +94,20 @@ def test_retries_faults_and_a_stop_come_out_again(stopped: Path, capsys: pytest.
     assert found["verdicts"] == {"PASS": 3, "FAIL": 1, "NOT_RUN": 2}
 
 
-@pytest.mark.parametrize("name", ["sealed.h5", "unfinished"])
-def test_the_first_version_of_the_format_is_replayed_by_its_recorded_device_file(name: str) -> None:
-    result = replayed(DATA / "format_1" / name)
+SESSIONS = [path for path in sorted(DATA.glob("format_*/*")) if path.suffix in ("", ".h5")]
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_version_of_the_format_is_replayed(path: Path) -> None:
+    result = replayed(path)
     assert result.attempts > 2
     assert (result.differing, result.problems, result.changed_steps) == (0, [], [])
-    with open_session(DATA / "format_1" / name) as session:
-        assert "criteria" not in session.header.tests[0]
+
+
+def test_the_first_version_names_neither_limits_nor_procedure_nor_fault() -> None:
+    with open_session(DATA / "format_1/sealed.h5") as session:
+        assert not {"criteria", "procedure"} & session.header.tests[0].keys()
+        assert all("fault" not in record.attempt for record in session.records())
 
 
 def test_a_fault_of_the_first_version_is_the_last_note_that_is_no_other(stopped: Path, rebuild: Any) -> None:
@@ -166,7 +173,7 @@ def test_workers_leave_ctrl_c_to_the_process_that_started_them(injected: Path) -
 def test_a_forged_feature_is_named_with_both_values(
     injected: Path, rebuild: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    forged = rebuild(injected, {"1/0002": with_feature("pulse_interval_max", lambda _: 1.0)})
+    forged = rebuild(injected, {"1/0002": with_feature("pulse_interval_max", lambda _: 1.0)}, sealed=True)
     with open_session(forged) as session:
         session.verify()
     assert replay(forged, Asked(jobs=1), as_json=False) == 5
