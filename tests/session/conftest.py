@@ -91,13 +91,13 @@ def header_of(steps: int, **changes: Any) -> SessionHeader:
     return new_header(**{**values, **changes})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_attempt() -> MakeAttempt:
     """Makes one attempt; see ``attempt_of``."""
     return attempt_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_header() -> Callable[..., SessionHeader]:
     """Makes a header; see ``header_of``."""
     return header_of

@@ -151,7 +151,9 @@ class _Texts:
         offset = dataset.id.get_offset()
         if offset is None:
             return
-        for i, (_, address, index) in enumerate(np.frombuffer(self._content, _REFERENCE, dataset.size, offset).tolist()):
+        for i, (_, address, index) in enumerate(
+            np.frombuffer(self._content, _REFERENCE, dataset.size, offset).tolist()
+        ):
             self._references.append((offset + i * _REFERENCE.itemsize, patterns[i]))
             self._objects[address, index] = patterns[i]
 
@@ -215,6 +217,13 @@ def change_bytes(session: Path, files: dict[Path, Owners], changes: Iterable[tup
     return tally
 
 
+def random_changes(files: dict[Path, Owners], count: int, *, seed: int) -> list[tuple[Path, int, int]]:
+    """(file, position, bits to turn) of ``count`` changes, as many in each file; positions are drawn evenly."""
+    rng = np.random.default_rng(seed)
+    paths = [path for _ in range(-(-count // len(files))) for path in files]
+    return [(path, int(rng.integers(files[path].size)), int(rng.integers(1, 256))) for path in paths[:count]]
+
+
 class _Reader:
     """A process that makes a change, verifies the session, and takes the change back."""
 
@@ -265,7 +274,9 @@ def everything_in(path: Path) -> list[Any]:
     found: list[Any] = []
 
     def take(name: str, item: h5py.HLObject) -> None:
-        attributes = [(key, np.asarray(value).dtype.str, np.asarray(value).tolist()) for key, value in item.attrs.items()]
+        attributes = [
+            (key, np.asarray(value).dtype.str, np.asarray(value).tolist()) for key, value in item.attrs.items()
+        ]
         found.append((name, repr(sorted(attributes, key=repr))))
         if isinstance(item, h5py.Dataset):
             storage = (item.dtype, item.shape, item.maxshape, item.chunks, item._filters, item.fillvalue)
@@ -283,7 +294,8 @@ def _serve(session: Path) -> None:
     from aimdlab.session.reader import open_session
 
     original = everything(session)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     for _ in sys.stdin:
         answer: dict[str, Any] = {"error": None, "expected": True, "same": None}
         try:
@@ -298,7 +310,8 @@ def _serve(session: Path) -> None:
                 answer["same"] = everything(session) == original
             except Exception:  # noqa: BLE001 - what cannot be read any more has changed
                 answer["same"] = False
-        print(json.dumps(answer), flush=True)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
