@@ -38,6 +38,8 @@ from aimdlab.session.room import Room, size
 
 BenchClock = Callable[[], float]
 
+CREATED = "session.created"
+
 
 class SessionFolder:
     """A session that is being recorded; made by :meth:`create` or :meth:`open`. One writer at a time.
@@ -124,14 +126,17 @@ class SessionFolder:
             raise RecordError(f"the session {path} cannot be gone on with: {error}") from error
         with hdf5.open_file(path / HEADER_FILE) as file:
             compression = known_compression(file.attrs.get(COMPRESSION))
-        reported, commands = set(), []
+        reported, commands, created = set(), [], False
         for event in session.events():
+            created = created or event.kind == CREATED
             if (commit := commit_of(event)) is not None:
                 reported.add(str(commit["sha256"]))
             elif event.kind == RECEIVED:
                 commands.append(str(event.data.get("file", "")))
         folder = cls(path, session.header, session.header_sha256, bench_clock, compression, commands)
         try:
+            if not created:  # the power went before the first event was on the medium
+                folder._report_created()
             folder._go_on(session, reported)
         except BaseException:
             folder.close()
@@ -140,8 +145,6 @@ class SessionFolder:
 
     def _go_on(self, session: FolderSession, reported: Container[str]) -> None:
         """Take what is there into account, and report what nobody reported."""
-        if self.events.count == 0:
-            self._report_created()
         chain = check_links(
             session.records(), anchor=session.header_sha256, anchor_name="the session's header", kind="attempt"
         )
@@ -233,7 +236,7 @@ class SessionFolder:
 
     def _report_created(self) -> None:
         self.events.record(
-            "session.created",
+            CREATED,
             f"session {self.header.title!r} begins",
             source="session",
             durable=True,
