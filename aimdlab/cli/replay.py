@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from aimdlab.cli.verdicts import STYLE
 from aimdlab.errors import ConfigurationError, RecordAlteredError, RecordError
 from aimdlab.replay.attempt import AttemptReplay
 from aimdlab.replay.rescoring import SUFFIX, check_rescoring
-from aimdlab.replay.session import Replay, replay_session
+from aimdlab.replay.session import SCORING_CODE, Environment, Replay, replay_session
 from aimdlab.scoring.results import Verdict
 from aimdlab.session.base import Session
 from aimdlab.session.folder_reader import sealed_path
@@ -162,7 +162,10 @@ def _show(session: Session, result: Replay) -> None:
     if result.is_reproduced:
         console.print("[green]reproduced[/]: every feature, outcome and verdict comes out again")
     else:
-        console.print(f"[bold red]NOT REPRODUCED[/]: {escape(explanation(result))}", soft_wrap=True)
+        console.print(
+            f"[bold red]NOT REPRODUCED[/]: {escape(explanation(result.then, result.now, result.problems))}",
+            soft_wrap=True,
+        )
 
 
 def styled(verdict: Verdict, text: str = "") -> str:
@@ -170,16 +173,22 @@ def styled(verdict: Verdict, text: str = "") -> str:
     return f"[{STYLE[verdict]}]{text or verdict}[/]"
 
 
-def explanation(result: Replay) -> str:
+def explanation(then: Environment, now: Environment, problems: Sequence[str] = ()) -> str:
     """What may be the cause of differences, in a sentence."""
-    unlike = result.then.unlike(result.now)
+    unlike = then.unlike(now)
     versions = [words for words in unlike if not words.startswith("computer ")]
-    if result.problems:
+    if problems:
         return "the header of the session does not agree with itself; somebody altered it and its hashes."
     if versions:
         return (
             f"the record was made with other software ({'; '.join(versions)}), which may explain it. Install those "
             "versions and replay again: if it then still differs, the record was altered together with its hashes."
+        )
+    if SCORING_CODE not in then.software:
+        return (
+            f"the version is the same ({then.software.get('aimdlab', '?')}), but the record does not say with which "
+            "state of the scoring code it was made. Either that changed since, or the record was altered together with its "
+            'hashes. See who signed it ("aimdlab verify --key"), and compare it with your copies.'
         )
     where = "on the same computer" if not unlike else unlike[0]
     return (
@@ -235,7 +244,7 @@ def _as_json(session: Session, result: Replay) -> dict[str, Any]:
         "host_then": {"name": result.then.host, "machine": result.then.machine},
         "host_now": {"name": result.now.host, "machine": result.now.machine},
         "environment_differs": unlike,
-        "explanation": "" if result.is_reproduced else explanation(result),
+        "explanation": "" if result.is_reproduced else explanation(result.then, result.now, result.problems),
     }
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from aimdlab.cli.output import console, print_json
-from aimdlab.cli.replay import NOT_REPRODUCED, altered_said, attempt_json, head, show_differences, styled
+from aimdlab.cli.replay import NOT_REPRODUCED, altered_said, attempt_json, explanation, head, show_differences, styled
 from aimdlab.errors import RecordError, SessionExistsError
 from aimdlab.replay.scorings import scorings_of
 from aimdlab.replay.session import environment_now, environment_of, is_reproduced
@@ -28,7 +28,8 @@ def show_step(path: Path, step: str, attempt: int | None, out: Path | None, *, p
         record = choose_attempt(chosen, attempt)
         view = view_of(session, chosen, record, scorings, marked=plot)
         picture = _draw(session, view, out) if plot else None
-        reproduced = is_reproduced(view.replay, environment_of(session.header), environment_now())
+        then, now = environment_of(session.header), environment_now()
+        reproduced = is_reproduced(view.replay, then, now)
         exit_status = 0 if reproduced else NOT_REPRODUCED
         if as_json:
             shown = _as_json(session, chosen, view)
@@ -38,7 +39,7 @@ def show_step(path: Path, step: str, attempt: int | None, out: Path | None, *, p
         else:
             _show(session, view)
             if not reproduced:
-                console.print("[bold red]NOT REPRODUCED[/]", soft_wrap=True)
+                console.print(f"[bold red]NOT REPRODUCED[/]: {escape(explanation(then, now))}", soft_wrap=True)
                 show_differences(view.replay)
             if picture is not None:
                 console.print(escape(f"picture: {picture}"), soft_wrap=True)

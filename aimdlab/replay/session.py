@@ -20,6 +20,9 @@ from aimdlab.session.verdicts import StepResult, Tried, results_of
 MOST_LISTED = 200
 """So many attempts that differ are kept with their differences; the others are counted."""
 
+SCORING_CODE = "scoring code"
+"""Name among the software of the fingerprint of what scores."""
+
 Told = Callable[[int, AttemptReplay], None]
 """Is told how many attempts there are to do, and each as it is done."""
 

@@ -14,6 +14,7 @@ import h5py
 
 import aimdlab
 from aimdlab import _platform
+from aimdlab.scoring.fingerprint import scoring_fingerprint
 from aimdlab.session import canonical, shapes
 from aimdlab.session.canonical import Encodable
 
@@ -114,8 +115,13 @@ def utc_now() -> str:
 
 
 def software_versions() -> dict[str, str]:
-    """Versions of everything whose arithmetic or bytes end up in the record."""
-    versions = {"aimdlab": aimdlab.__version__, "Python": platform.python_version(), "HDF5": h5py.version.hdf5_version}
+    """Versions of everything whose arithmetic or bytes end up in the record; of the scoring code its fingerprint."""
+    versions = {
+        "aimdlab": aimdlab.__version__,
+        "scoring code": scoring_fingerprint(),
+        "Python": platform.python_version(),
+        "HDF5": h5py.version.hdf5_version,
+    }
     for name in _LIBRARIES:
         try:
             versions[name] = importlib.metadata.version(name)
