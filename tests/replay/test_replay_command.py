@@ -299,6 +299,21 @@ def test_other_software_explains_a_difference(injected: Path, rebuild: Any, caps
     assert "numpy 2.0.1 then, " in said
 
 
+def test_another_state_of_the_scoring_code_explains_a_difference_too(
+    injected: Path, rebuild: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = {"1/0001": with_feature("pulse_width_max", lambda value: value * 1.01)}
+    now = older(injected)["scoring code"]
+    assert len(now) == 16
+    assert int(now, 16)
+    other = older(injected, **{"scoring code": "0" * 16})
+    found = printed(rebuild(injected, change, "other", alone=True, software=other), capsys)[1]
+    assert f"scoring code {'0' * 16} then, {now} now" in found["explanation"]
+    silent = {name: version for name, version in other.items() if name != "scoring code"}
+    found = printed(rebuild(injected, change, "silent", alone=True, software=silent), capsys)[1]
+    assert "does not say with which state of the scoring code" in found["explanation"]
+
+
 def test_the_last_digits_may_differ_on_another_computer_and_are_told(
     injected: Path, rebuild: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
