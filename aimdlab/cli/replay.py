@@ -187,8 +187,8 @@ def explanation(then: Environment, now: Environment, problems: Sequence[str] = (
     if SCORING_CODE not in then.software:
         return (
             f"the version is the same ({then.software.get('aimdlab', '?')}), but the record does not say with which "
-            "state of the scoring code it was made. Either that changed since, or the record was altered together with its "
-            'hashes. See who signed it ("aimdlab verify --key"), and compare it with your copies.'
+            "state of the scoring code it was made. Either that changed since, or the record was altered together with "
+            'its hashes. See who signed it ("aimdlab verify --key"), and compare it with your copies.'
         )
     where = "on the same computer" if not unlike else unlike[0]
     return (
