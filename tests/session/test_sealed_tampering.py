@@ -8,7 +8,6 @@ from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers the filter
-import numpy as np
 import pytest
 
 from aimdlab.errors import RecordAlteredError, RecordError
@@ -214,39 +213,6 @@ def test_no_character_of_signature_or_key_can_change() -> None:
     for changed in (signature + "\n", " " + signature, signature.rstrip("="), "", signature + signature, "\u00e9"):
         assert not has_signed(key.public, changed, data)
         assert not has_signed(changed, signature, data)
-
-
-def everything(path: Path) -> list[Any]:
-    """All that h5py can read in a file."""
-    found: list[Any] = []
-
-    def take(name: str, item: h5py.HLObject) -> None:
-        attributes = sorted((key, np.asarray(value).tolist()) for key, value in item.attrs.items())
-        content = np.asarray(item[()]).tolist() if isinstance(item, h5py.Dataset) else None
-        found.append((name, repr(attributes), repr(content)))
-
-    with h5py.File(path) as file:
-        take("/", file)
-        file.visititems(take)
-    return found
-
-
-def test_single_bytes_changed_anywhere_are_noticed_where_they_can_be_read(sealed: Path, tmp_path: Path) -> None:
-    original, content = everything(sealed), sealed.read_bytes()
-    rng, noticed = np.random.default_rng(11), 0
-    for position, change in zip(rng.integers(0, len(content), 60), rng.integers(1, 256, 60), strict=True):
-        changed = bytearray(content)
-        changed[position] ^= change
-        copy = tmp_path / "changed.h5"
-        copy.write_bytes(changed)
-        try:
-            with open_session(copy) as session:
-                session.verify()
-        except RecordError:
-            noticed += 1
-        else:
-            assert everything(copy) == original, f"byte {position} changed what can be read, and nobody noticed"
-    assert noticed > 10
 
 
 def test_a_truncated_file_is_an_error(sealed: Path) -> None:
