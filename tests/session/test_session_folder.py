@@ -173,7 +173,7 @@ def flip_byte(path: Path) -> None:
             edit("session.h5", lambda file: file["header"].__setitem__((), "{}")),
             "header was altered",
         ),
-        (edit("session.h5", lambda file: file["configuration/0001"].pop("data")), "header was altered"),
+        (edit("session.h5", lambda file: file["configuration/0001"].pop("data")), "configuration file number 0001 was altered"),
         (edit("session.h5", lambda file: file.pop("configuration/0001")), r"devices/x.yaml was removed"),
     ],
 )
