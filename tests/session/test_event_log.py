@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dis
+import errno
 import functools
 import hashlib
 import itertools
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimdlab import _platform
 from aimdlab.errors import BenchError, RecordAlteredError, RecordError
 from aimdlab.session.events import EventLog, read_events
 
@@ -228,3 +230,48 @@ def test_half_a_line_of_an_interrupted_write_is_cut_off(tmp_path: Path) -> None:
     log.record("last", "", source="test")
     log.close()
     assert [event.kind for event in read_events(path, ANCHOR)] == ["first", "last"]
+
+
+def test_what_was_set_aside_is_never_overwritten(tmp_path: Path) -> None:
+    """The log is torn, and the event that reports it is torn again."""
+    path = tmp_path / "events.jsonl"
+    lines = written(path)
+    path.write_bytes(b"".join(lines[:4]) + b"first")
+    EventLog(path, anchor=ANCHOR).close()
+    path.write_bytes(path.read_bytes()[:-40])
+    second = path.read_bytes().removeprefix(b"".join(lines[:4]))
+    EventLog(path, anchor=ANCHOR).close()
+    assert (tmp_path / "events.torn-4").read_bytes() == b"first"
+    assert (tmp_path / "events.torn-4-2").read_bytes() == second
+    assert [event.kind for event in read_events(path, ANCHOR)][4:] == ["log.torn"]
+
+
+def test_a_log_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"events.jsonl: the event log cannot be gone on with"):
+        EventLog(tmp_path / "nowhere" / "events.jsonl", anchor=ANCHOR)
+
+
+def test_room_is_made_for_an_event_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def make_room() -> bool:
+        asked.append(len(asked))
+        return len(asked) == 1
+
+    log = EventLog(tmp_path / "events.jsonl", anchor=ANCHOR, make_room=make_room)
+    real, full = _platform.fsync_file, [True]
+
+    def flush(stream: Any) -> None:
+        if full and full.pop():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(stream)
+
+    monkeypatch.setattr(_platform, "fsync_file", flush)
+    log.record("first", "", source="test", durable=True)
+    full.append(True)
+    with pytest.raises(RecordError, match="No space left"):
+        log.record("second", "", source="test", durable=True)
+    log.record("third", "", source="test", durable=True)
+    log.close()
+    assert asked == [0, 1]
+    assert [event.kind for event in read_events(tmp_path / "events.jsonl", ANCHOR)] == ["first", "third"]

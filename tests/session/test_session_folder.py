@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +12,13 @@ from typing import Any
 import h5py
 import pytest
 
+from aimdlab import _platform
 from aimdlab.errors import ConfigurationError, RecordAlteredError, RecordError, SessionExistsError
 from aimdlab.scoring.results import Verdict
 from aimdlab.session.folder import SessionFolder
+from aimdlab.session.inbox import send
 from aimdlab.session.model import Attempt
+from aimdlab.session.place import refuse_taken_path
 from aimdlab.session.reader import open_session
 
 MakeSession = Callable[..., SessionFolder]
@@ -173,7 +178,10 @@ def flip_byte(path: Path) -> None:
             edit("session.h5", lambda file: file["header"].__setitem__((), "{}")),
             "header was altered",
         ),
-        (edit("session.h5", lambda file: file["configuration/0001"].pop("data")), "configuration file number 0001 was altered"),
+        (
+            edit("session.h5", lambda file: file["configuration/0001"].pop("data")),
+            "configuration file number 0001 was altered",
+        ),
         (edit("session.h5", lambda file: file.pop("configuration/0001")), r"devices/x.yaml was removed"),
     ],
 )
@@ -193,3 +201,63 @@ def test_a_session_of_a_newer_format_is_refused(make_header: Callable[..., Any],
     SessionFolder.create(tmp_path / "future", header, bench_clock=None).close()
     with pytest.raises(RecordError, match="newer than this aimdlab"):
         open_session(tmp_path / "future")
+
+
+def test_no_attempt_stands_on_one_that_the_disk_did_not_confirm(
+    make_session: MakeSession, make_attempt: MakeAttempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its name, and nobody knows whether the medium does: whoever opens the session next finds out."""
+    with make_session() as folder:
+        with monkeypatch.context() as failing:
+            failing.setattr(_platform, "fsync_folder", _fail)
+            with pytest.raises(RecordError, match="the disk does not confirm that it will keep it"):
+                folder.commit(make_attempt(2, 2))
+        with pytest.raises(RecordError, match="the disk failed at the attempt before"):
+            folder.commit(make_attempt(2, 3))
+        open_session(folder.path).verify()
+    with SessionFolder.open(folder.path) as again:
+        again.commit(make_attempt(2, 3))
+    session = open_session(folder.path)
+    session.verify()
+    assert [(record.step, record.number) for record in session.records()][-2:] == [(2, 2), (2, 3)]
+
+
+def _fail(_: Path) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_command_that_was_reported_and_not_put_away_is_not_obeyed_again(make_session: MakeSession) -> None:
+    with make_session() as folder:
+        send(folder.path, "stop")
+        (waiting,) = (folder.path / "inbox").glob("*.json")
+        content = waiting.read_bytes()
+        assert [command.word for command in folder.inbox.poll()] == ["stop"]
+    waiting.write_bytes(content)  # the power went before the move was on the medium
+    with SessionFolder.open(folder.path) as again:
+        assert again.inbox.poll() == []
+        assert not list((folder.path / "inbox").glob("*.json"))
+        kinds = [event.kind for event in open_session(folder.path).events()]
+    assert kinds.count("command.received") == 1
+
+
+def test_a_start_that_was_interrupted_is_told_from_a_session(
+    make_header: Callable[..., Any], make_attempt: MakeAttempt, tmp_path: Path
+) -> None:
+    with SessionFolder.create(tmp_path / "session", make_header(3)) as folder:
+        pass
+    (folder.path / "session.h5").rename(folder.path / "session.h5.tmp")
+    log = folder.path / "events.jsonl"
+    content = log.read_bytes()
+    log.write_bytes(b"")
+    with pytest.raises(RecordError, match="holds no session"):
+        SessionFolder.open(folder.path)
+    with pytest.raises(SessionExistsError, match=r"it holds nothing; perhaps an interrupted start left it. Remove it"):
+        refuse_taken_path(folder.path)
+    (folder.path / "session.h5.tmp").rename(folder.path / "session.h5")
+    log.write_bytes(content[:-9])
+    with SessionFolder.open(folder.path) as again:
+        again.commit(make_attempt(0))
+    kinds = [event.kind for event in open_session(folder.path).events()]
+    assert kinds == ["log.torn", "session.created", "attempt.committed"]
+    with pytest.raises(SessionExistsError, match=rf"aimdlab resume {re.escape(str(folder.path))}.*aimdlab seal"):
+        refuse_taken_path(folder.path)
