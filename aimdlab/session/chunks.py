@@ -103,6 +103,8 @@ def _check_apart(found: Iterable[h5d.StoreInfo], size: int) -> None:
 
 
 def _check_unpacked(stream: BinaryIO, info: h5d.StoreInfo, filters: list[int], unpacked: int) -> None:
+    if info.filter_mask >> len(filters):
+        raise ValueError(f"the chunk at {info.chunk_offset} leaves out filters that there are not")
     used = [number for index, number in enumerate(filters) if not info.filter_mask >> index & 1]
     packed = info.size - _CHECKSUM_BYTES * (FLETCHER32 in used)
     if ZSTANDARD in used:
