@@ -159,9 +159,10 @@ def carry_out(
     mark = simulated.mark if simulated is not None else _no_mark
     progress = attendance.progress(plan)
     result = Run(plan, bench, session, attendance.attention, progress, mark, tries, facts).execute()
-    left = session.path if result.can_go_on else seal(session, key)
     did: Did = "ran" if tries is None else "resumed"
-    return Outcome(left, not result.can_go_on, bench.clock.kind, key, result.ended_early, result, did)
+    if result.can_go_on:
+        return Outcome(session.path, False, bench.clock.kind, None, result.ended_early, result, did)
+    return Outcome(seal(session, key), True, bench.clock.kind, key, result.ended_early, result, did)
 
 
 def ways_on(path: Path) -> str:
