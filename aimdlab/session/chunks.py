@@ -13,6 +13,8 @@ from typing import BinaryIO
 
 from h5py import h5d, h5z
 
+from aimdlab.session.chunk_index import address_of, check_index
+
 SHUFFLE, DEFLATE, FLETCHER32 = h5z.FILTER_SHUFFLE, h5z.FILTER_DEFLATE, h5z.FILTER_FLETCHER32
 ZSTANDARD = 32015
 BITSHUFFLE = 32008
@@ -53,6 +55,7 @@ def check_chunks(
     expected = math.prod(-(-n // step) for n, step in zip(shape, chunk, strict=True))
     if expected > size:
         raise ValueError(f"its {expected} chunks are not in the file")
+    check_index(stream, address_of(dataset), len(shape), expected)
     found: list[h5d.StoreInfo] = []
     # Anything but None ends the iteration: an index that leads in circles must not keep it going.
     dataset.chunk_iter(lambda info: found.append(info) if len(found) <= expected else True)

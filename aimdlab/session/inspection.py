@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
-from h5py import h5, h5a, h5d, h5f, h5l, h5o, h5s, h5t
+from h5py import h5, h5a, h5d, h5f, h5l, h5s, h5t
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
-from aimdlab.session import chunks
+from aimdlab.session import chunk_index, chunks
 
 LARGEST_ARRAY_BYTES = 256 << 20
 """A capture, which is one chunk and in memory as a whole: 1e8 samples of 16 bits and some room."""
@@ -84,7 +84,7 @@ def find(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
 
 def address(item: h5py.Group | h5py.Dataset) -> int:
     """Where an object lies in its file: one with two names has one address."""
-    return int(h5o.get_info(item.id).addr)
+    return chunk_index.address_of(item.id)
 
 
 def names(group: h5py.Group) -> list[str]:

@@ -255,6 +255,26 @@ def test_what_no_session_holds_is_an_error(sealed: Path, reader: Reader, change:
     assert re.search(named, error)
 
 
+def _index_of(path: Path, name: str) -> tuple[int, int]:
+    """Where the index of a dataset's chunks lies, and where in it the address of its first chunk."""
+    content = path.read_bytes()
+    with h5py.File(path) as file:
+        first = file[name].id.get_chunk_info(0).byte_offset
+        key_bytes = 8 + 8 * (file[name].ndim + 1)
+    place = content.index(first.to_bytes(8, "little"), content.index(b"TREE\x01"))
+    while content[place - key_bytes - 24 : place - key_bytes - 19] != b"TREE\x01":
+        place = content.index(first.to_bytes(8, "little"), place + 1)
+    return place - key_bytes - 24, place
+
+
+@pytest.mark.parametrize("level", [0, 1, 255])
+def test_an_index_of_chunks_that_leads_in_circles_is_an_error(sealed: Path, reader: Reader, level: int) -> None:
+    node, child = _index_of(sealed, f"entry/{CODES}")
+    _overwrite(sealed, node + 5, bytes([level]))
+    _overwrite(sealed, child, node.to_bytes(8, "little"))
+    assert "attempt 1 at step 0" in assert_refused(reader.read(sealed))
+
+
 @pytest.mark.parametrize("libver", ["earliest", "latest"])
 def test_another_kind_of_hdf5_is_refused_unread(sealed: Path, tmp_path: Path, reader: Reader, libver: str) -> None:
     other = tmp_path / "other.h5"
