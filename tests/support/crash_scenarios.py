@@ -168,10 +168,11 @@ def recover_some(built: list[Image], limit: int, root: Path, expected: Undisturb
 
 
 def choose(built: list[Image], limit: int) -> list[Image]:
-    """At most ``limit`` of the images, as many of each stage: from one promise to the next."""
-    stages: dict[int, list[Image]] = {}
+    """At most ``limit`` of the images, as many of each stage: from one promise, or one name in the lab, to the next."""
+    stages: dict[tuple[int, frozenset[str]], list[Image]] = {}
     for image in built:
-        stages.setdefault(len(image.promises), []).append(image)
+        names = frozenset(path for path in image.paths if path.count("/") <= SESSION.count("/"))
+        stages.setdefault((len(image.promises), names), []).append(image)
     for found in stages.values():
         random.Random(SEED).shuffle(found)
     turns = itertools.chain.from_iterable(itertools.zip_longest(*stages.values()))

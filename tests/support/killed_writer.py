@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,20 @@ def _check_unfinished(path: Path) -> None:
         shutil.rmtree(path)
 
 
+_SEEN = ("session.h5", ".session.h5.sealing", "session")
+"""What there is at the end of a seal, while it is written, and before."""
+
+
+def _kill_within(process: subprocess.Popen[str], seen: Path, delay_s: float) -> None:
+    """Kill a process some time after something is there; at once if that is the sealed file, for little is left then."""
+    while not seen.exists() and process.poll() is None:
+        pass
+    if seen.name != "session.h5":
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=delay_s)
+    process.kill()
+
+
 def kill_seals(tmp_path: Path, count: int) -> str:
     """Kill a seal ``count`` times; what it left is finished, or undone and done again."""
     original = tmp_path / "original"
@@ -95,10 +110,7 @@ def kill_seals(tmp_path: Path, count: int) -> str:
         with start("seal", str(path)) as sealer:
             assert sealer.stdout is not None
             sealer.stdout.readline()
-            try:
-                sealer.wait(timeout=float(chance.uniform(0, 0.15)))
-            except subprocess.TimeoutExpired:
-                sealer.kill()
+            _kill_within(sealer, path.parent / _SEEN[number % len(_SEEN)], float(chance.uniform(0, 0.1)))
         with open_session(path) as session:
             session.verify()
             assert [record.sha256 for record in session.records()] == hashes
