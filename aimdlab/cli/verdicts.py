@@ -14,9 +14,8 @@ from rich.table import Table
 from aimdlab.cli.output import console, covers, duration
 from aimdlab.cli.signature import key_json, signed_with
 from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
-from aimdlab.scoring.results import Feature, Outcome, Verdict
+from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
-from aimdlab.session.model import Attempt
 from aimdlab.session.reader import open_session
 from aimdlab.session.verdicts import StepResult
 
@@ -137,15 +136,23 @@ def _print_times(outcome: CampaignOutcome, exposure_s: float) -> None:
 
 
 @dataclass(frozen=True)
+class _Try:
+    """What is said of an attempt; the attempt itself, of which a session has thousands, is not kept."""
+
+    number: int
+    score: Score
+
+
+@dataclass(frozen=True)
 class _Row:
     """One step: as planned, what it came to, and its attempts."""
 
     step: dict[str, Any]
     result: StepResult
-    attempts: list[Attempt]
+    attempts: list[_Try]
 
     @property
-    def telling(self) -> Attempt | None:
+    def telling(self) -> _Try | None:
         """The last attempt with the step's verdict, or the last one, or None."""
         alike = [attempt for attempt in self.attempts if attempt.score.verdict is self.result.verdict]
         return next(reversed(alike or self.attempts), None)
@@ -187,10 +194,10 @@ class _Row:
 def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_Row], float]:
     """The tests, the steps with their attempts, and the exposures of all attempts, from the session."""
     with open_session(outcome.session) as session:
-        attempts: dict[int, list[Attempt]] = {}
+        attempts: dict[int, list[_Try]] = {}
         exposure_s = 0.0
         for attempt in session.attempts():
-            attempts.setdefault(attempt.step, []).append(attempt)
+            attempts.setdefault(attempt.step, []).append(_Try(attempt.number, attempt.score))
             exposure_s += attempt.exposure_s
         planned = zip(session.header.plan, session.steps(), strict=True)
         rows = [_Row(dict(step), result, attempts.get(result.step, [])) for step, result in planned]
