@@ -42,7 +42,6 @@ def test_a_byte_changed_anywhere_in_a_sealed_file_is_noticed_in_its_record(signe
     tally = change_bytes(signed, owners, random_changes(owners, 120, seed=20261121))
     assert not tally.wrong
     assert tally.noticed.keys() == {"codes", "text", "table or vector", "structure"}
-    assert tally.unused.keys() <= {"structure"}
 
 
 def test_a_byte_changed_anywhere_in_a_folder_is_noticed_in_its_record(make_session: Any) -> None:
@@ -53,8 +52,7 @@ def test_a_byte_changed_anywhere_in_a_folder_is_noticed_in_its_record(make_sessi
     owners[folder.path / "events.jsonl"] = owners_of_events(folder.path / "events.jsonl")
     tally = change_bytes(folder.path, owners, random_changes(owners, 60, seed=4))
     assert not tally.wrong
-    assert tally.noticed.keys() == {"attempt", "header", "event"}
-    assert tally.unused.keys() <= {"attempt", "header"}
+    assert tally.noticed.keys() >= {"attempt", "header", "event"}
 
 
 def test_the_map_of_a_sealed_file_is_right(signed: Path) -> None:
