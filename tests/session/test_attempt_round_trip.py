@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as npst
 from aimdlab.capture import Capture, Reading
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.scoring.results import Criterion, DecisionRule, Feature, Outcome, Score, Verdict
+from aimdlab.session import hdf5
 from aimdlab.session.attempt_file import read_attempt, write_attempt
 from aimdlab.session.attempt_record import make_record
 from aimdlab.session.codes import pack
@@ -134,11 +135,12 @@ def test_codes_are_read_only_when_asked_for_and_checked_then(
     tmp_path: Path, make_attempt: Callable[..., Attempt]
 ) -> None:
     attempt = make_attempt(0)
-    with h5py.File(tmp_path / "one.h5", "w") as file:
+    with hdf5.create_file(tmp_path / "one.h5") as file:
         packed = [pack(capture.codes) for capture in attempt.captures]
         write_attempt(file, attempt, make_record(attempt, packed, index=0, previous="0" * 64), packed)
-        found = read_attempt(file, "one.h5")
         file["codes/0001"][5] += 1
+    with hdf5.open_file(tmp_path / "one.h5") as file:
+        found = read_attempt(file, "one.h5")
         assert found.captures[1].n == 100
         assert found.captures[0].codes.tolist() == attempt.captures[0].codes.tolist()
         with pytest.raises(RecordAlteredError, match=r"attempt 1 at step 0 .*'device_monitor', verify"):

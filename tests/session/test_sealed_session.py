@@ -169,7 +169,7 @@ def test_a_closed_file_says_so(sealed: Path) -> None:
 def test_codes_of_an_older_filter_are_compressed_anew(make_session: MakeSession) -> None:
     folder = make_session()
     path = folder.path / "attempts" / "000001-02.h5"
-    with h5py.File(path, "r+") as file:
+    with h5py.File(path, "r+", libver=("v108", "v108")) as file:
         for name in list(file["codes"]):
             codes = file["codes"][name][()]
             del file["codes"][name]
