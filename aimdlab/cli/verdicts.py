@@ -16,6 +16,7 @@ from aimdlab.cli.signature import key_json, signed_with
 from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
 from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
+from aimdlab.sequencer.tries import cut_off
 from aimdlab.session.reader import open_session
 from aimdlab.session.verdicts import StepResult
 
@@ -93,7 +94,7 @@ def print_table(outcome: CampaignOutcome) -> None:
         console.print(f"every sequence: {fixed}", soft_wrap=True)
     if len(shown) < len(done):
         console.print(f"{len(done) - len(shown)} steps with PASS are not listed.")
-    _print_reasons(outcome, shown)
+    _print_reasons(outcome, shown, rows)
     for test in tests:
         console.print(f"{escape(test['name'])}, {test['clause']}: {covers(test)}", soft_wrap=True)
         for omission in test.get("omissions", ()):
@@ -107,12 +108,19 @@ def print_table(outcome: CampaignOutcome) -> None:
         console.print(escape(signed_with(outcome.key, is_sealed=outcome.is_sealed)), soft_wrap=True)
 
 
-def _print_reasons(outcome: CampaignOutcome, rows: Iterable[_Row]) -> None:
-    """Why each step is no PASS, and why the run ended early."""
+def _print_reasons(outcome: CampaignOutcome, rows: Iterable[_Row], every: Iterable[_Row]) -> None:
+    """Why each step is no PASS, which attempts of ``every`` step were cut off, and why the run ended early."""
     for row in rows:
         verdict, reason = row.result.verdict, row.reason
         if verdict not in (Verdict.PASS, Verdict.OMITTED) and reason:
             console.print(f"[{STYLE[verdict]}]{row.result.step_id} {verdict}[/]: {escape(reason)}", soft_wrap=True)
+    for row in every:
+        if row.cut_off:
+            which = ", ".join(map(str, row.cut_off))
+            console.print(
+                f"[yellow]{row.result.step_id}[/]: attempt {which} was begun and cut off; nothing of it is recorded",
+                soft_wrap=True,
+            )
     if outcome.ended_early:
         console.print(f"[bold red]ended early:[/] {escape(outcome.ended_early)}", soft_wrap=True)
 
@@ -145,11 +153,12 @@ class _Try:
 
 @dataclass(frozen=True)
 class _Row:
-    """One step: as planned, what it came to, and its attempts."""
+    """One step: as planned, what it came to, its attempts, and the numbers of those that were cut off."""
 
     step: dict[str, Any]
     result: StepResult
     attempts: list[_Try]
+    cut_off: list[int]
 
     @property
     def telling(self) -> _Try | None:
@@ -179,6 +188,7 @@ class _Row:
             "parameters": step["parameters"],
             "verdict": self.result.verdict.value,
             "omitted": step.get("omitted", ""),
+            "cut_off": self.cut_off,
             "attempts": [
                 {
                     "number": attempt.number,
@@ -200,7 +210,13 @@ def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_Row], f
             attempts.setdefault(attempt.step, []).append(_Try(attempt.number, attempt.score))
             exposure_s += attempt.exposure_s
         planned = zip(session.header.plan, session.steps(), strict=True)
-        rows = [_Row(dict(step), result, attempts.get(result.step, [])) for step, result in planned]
+        cut: dict[int, list[int]] = {}
+        for one in cut_off(session.events()):
+            cut.setdefault(one.step, []).append(one.number)
+        rows = [
+            _Row(dict(step), result, attempts.get(result.step, []), cut.get(result.step, []))
+            for step, result in planned
+        ]
         run = Counter(row.step["test"] for row in rows if row.step["kind"] == "sequence" and row.attempts)
         tests = [{**test, "sequences_run": run[place]} for place, test in enumerate(session.header.tests)]
     return tests, rows, exposure_s

@@ -61,6 +61,16 @@ class Attention:
             self.check()
         self._report("run.continued", "the run goes on")
 
+    def obey(self, command: Command) -> None:
+        """Take a command of a person."""
+        match command.word:
+            case "stop" | "abort":
+                self.stop(f"{command.word} asked for by {command.sender or 'somebody'}")
+            case "pause":
+                self._paused = True
+            case "continue":
+                self._paused = False
+
     @contextmanager
     def signals(self) -> Iterator[None]:
         """Ctrl-C and every other wish of the system to end the process ask for a stop while the context lasts."""
@@ -83,16 +93,7 @@ class Attention:
             return
         self._next_poll_s = time.monotonic() + _POLL_S
         for command in self._inbox.poll():
-            self._obey(command)
-
-    def _obey(self, command: Command) -> None:
-        match command.word:
-            case "stop" | "abort":
-                self.stop(f"{command.word} asked for by {command.sender or 'somebody'}")
-            case "pause":
-                self._paused = True
-            case "continue":
-                self._paused = False
+            self.obey(command)
 
     def _report(self, kind: str, message: str) -> None:
         if self._events is not None:

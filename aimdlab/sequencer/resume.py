@@ -9,15 +9,16 @@ from pathlib import Path
 
 from aimdlab.errors import ConfigurationError, IdentityError
 from aimdlab.sequencer.ambient import ambient_at_start
+from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, carry_out, command, open_bench
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
-from aimdlab.sequencer.tries import Tries
+from aimdlab.sequencer.tries import Tries, cut_off
 from aimdlab.sequencer.unchanged import plan_again, refuse_other_instruments
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
-from aimdlab.session.header import SessionHeader, software_versions
+from aimdlab.session.header import SessionHeader, software_versions, utc_now
 from aimdlab.session.keys import BenchKey, key_for
 from aimdlab.session.place import refuse_without_room
 from aimdlab.session.reader import open_session
@@ -50,6 +51,7 @@ def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, atte
             began with; nothing was switched on.
         BenchError, StoppedByPersonError: the bench is safe, what was committed stays in the folder.
     """
+    since_utc = utc_now()
     folder = session_folder(path)
     if sealed_path(folder).exists():
         return _finish_seal(folder, or_refuse=True)
@@ -63,7 +65,7 @@ def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, atte
             return _seal(found, ended, ended)
         to_do = [step for step in plan.steps if not found.tries.is_done(step.index)]
         refuse_without_room(folder, sum(step.storage_bytes for step in to_do))
-        return _go_on(found, plan, choice, attendance)
+        return _go_on(found, plan, choice, attendance, since_utc)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}\nTo end the session as it is: {command('seal', folder)}") from error
 
@@ -95,6 +97,8 @@ def session_folder(path: Path) -> Path:
     Raises ConfigurationError if there is neither.
     """
     folder = path.with_suffix("") if path.suffix == ".h5" and not path.is_dir() else path
+    if folder.is_dir():
+        folder = folder.resolve()  # "." has no name, and what a link stands for is the session
     if not folder.is_dir() and not sealed_path(folder).is_file():
         raise ConfigurationError(f"there is no session at {path}: neither a folder nor a sealed file.")
     return folder
@@ -104,7 +108,8 @@ def _read(folder: Path) -> _Interrupted:
     with FolderSession(folder) as session:
         runs = read_runs(session.events())
         runs.refuse_if_at_work(folder)
-        return _Interrupted(folder, session.header, runs, Tries(session.header.plan, session.records()))
+        tries = Tries(session.header.plan, session.records(), cut_off(session.events()))
+        return _Interrupted(folder, session.header, runs, tries)
 
 
 def _finish_seal(folder: Path, *, or_refuse: bool) -> Outcome:
@@ -142,7 +147,7 @@ def _seal(found: _Interrupted, ended_early: str, says: str, kind: str = ENDED, *
     return Outcome(sealed, True, found.header.bench_clock, key, ended_early, None, "sealed")
 
 
-def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Attendance) -> Outcome:
+def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Attendance, since_utc: str) -> Outcome:
     key = _key(found.header)
     attention, operator = attendance.attention, attendance.operator
     attention.check()
@@ -154,6 +159,7 @@ def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Att
         except IdentityError as error:
             raise ConfigurationError(f"not the instruments that the session began with: {error}") from error
         bench, _ = opened
+        bench.make_safe()  # whatever the run that died left on
         refuse_other_instruments(found.header, bench)
         ambient = ambient_at_start(plan.campaign, operator).model_dump(mode="json")
         attention.check()
@@ -166,7 +172,8 @@ def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Att
             "bench_clock": bench.clock.kind,
             "software": software_versions(),
         }
-        _set_aside(session)
+        _refuse_if_gone_on_with(found)
+        _set_aside(session, since_utc, attention)
         return carry_out(plan, session, opened, attendance, key, found.tries, facts)
 
 
@@ -179,9 +186,14 @@ def _refuse_if_gone_on_with(found: _Interrupted) -> None:
         raise ConfigurationError(f"{found.folder}: somebody else went on with this session just now.")
 
 
-def _set_aside(session: SessionFolder) -> None:
-    """Obey nothing that was said to a run that is over."""
-    stale = [command.word for command in session.inbox.poll()]
+def _set_aside(session: SessionFolder, since_utc: str, attention: Attention) -> None:
+    """Obey nothing that was said to a run that is over, and all that was said since this one began (``since_utc``)."""
+    stale = []
+    for said in session.inbox.poll():
+        if said.utc < since_utc:
+            stale.append(said.word)
+        else:
+            attention.obey(said)
     if stale:
         session.events.record(
             "command.stale",

@@ -25,6 +25,7 @@ from aimdlab.sequencer.plan import Plan, PlannedTest
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.runs import ENDED, INTERRUPTED, RESUMED, STARTED, owner_data
 from aimdlab.sequencer.tries import Course, Suspicion, Tries, damaged
+from aimdlab.session.base import BEGUN
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.verdicts import Tried, deciding_attempt, step_verdict
@@ -182,9 +183,7 @@ class Run:
         tries, course = self._tries, self._tries.course(test)
         if course.ended:
             return _End(course.ended)
-        places = [step.index for step in test.steps]
-        done = {place for place in places if tries.is_done(place)}
-        if len(done) == len(places):
+        if all(tries.is_done(step.index) for step in test.steps):
             for step in test.steps:
                 self._pass_over(step)
             return _GO_ON
@@ -195,25 +194,46 @@ class Run:
             test=test.subject.test.file,
             course=course,
             before=_before_exposures(test),
-            repeated=tries.was_tried(places),
+            repeated=tries.before > 0,
         )
+        end = self._read_settings_first(doing, test)
+        done = {step.index for step in test.steps if tries.is_done(step.index)}
         for step in test.steps:
+            if end.reason:
+                break
             self._attention.pause_if_asked(self._bench.make_safe)
             if course.suspicion is not None and step.index not in doing.before:
                 # The run that exposed the device ended before it was checked.
                 end = self._check(doing, course.suspicion)
                 if end.reason:
-                    return end
+                    break
             # A check that this run did after an exposure is no reason to leave out the one at the end.
             if step.omitted or (step.index in done - doing.before and tries.is_done(step.index)):
                 self._pass_over(step)
                 continue
             self._instruct(step)
             end = self._do(doing, step)
+            if not end.reason and step.kind == KIND_SEQUENCE and device.recovery:
+                self._bench.clock.sleep(device.recovery)
+        return end
+
+    def _read_settings_first(self, doing: _Doing, test: PlannedTest) -> _End:
+        """Have a person read what the exposures of an earlier run left of the settings, before anybody programs again.
+
+        To program the device would mend what the exposures changed.
+        """
+        tries = self._tries
+        if not tries.was_exposed(step.index for step in test.steps):
+            return _GO_ON
+        self._bench.clock.sleep(test.subject.device.file.recovery)
+        for step in test.steps:
+            is_reading = step.index in tries.after and step.kind == PERSON and step.instruction is None
+            if not is_reading or tries.is_done(step.index):
+                continue
+            self._attention.pause_if_asked(self._bench.make_safe)
+            end = self._do(doing, step)
             if end.reason:
                 return end
-            if step.kind == KIND_SEQUENCE and device.recovery:
-                self._bench.clock.sleep(device.recovery)
         return _GO_ON
 
     def _pass_over(self, step: Step) -> None:
@@ -279,6 +299,16 @@ class Run:
             number = self._tries.next_number(step.index)
             self._progress.step_started(step, number)
             self._mark(step.index, number)
+            # Before anything is switched on: an attempt that is cut off leaves this trace.
+            self._bench.events.record(
+                BEGUN,
+                f"step {step.id} ({step.title}), attempt {number} begins",
+                source="sequencer",
+                durable=True,
+                index=step.index,
+                step=step.id,
+                attempt=number,
+            )
             attempt = run_attempt(doing.procedure, self._bench, step, number, doing.criteria, self._progress)
             self._exposure_s += attempt.exposure_s
             self._session.commit(attempt)

@@ -37,10 +37,12 @@ class Owner:
 
     def is_at_work(self) -> bool:
         """Whether that process lives, and is another than this one; never of another computer's, which nobody knows."""
-        if self.host != platform.node() or self.pid == os.getpid() or not _platform.is_process_alive(self.pid):
+        if self.pid == os.getpid() or not _platform.is_process_alive(self.pid):
             return False
         started = _platform.process_started(self.pid)
-        return "" in (started, self.started) or started == self.started  # what nobody tells is taken for the same
+        if started and self.started:
+            return started == self.started  # also where the computer got another name meanwhile
+        return self.host == platform.node()  # what nobody tells is taken for the same
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,13 @@ def read_runs(events: Iterable[Event]) -> Runs:
             why = str(event.data.get("ended_early", ""))
             runs = Runs(runs.count, event.kind, event.message, why, _owner(event.data) or runs.owner)
         elif event.kind in (GIVEN_UP, SEALING):
-            runs = replace(runs, owner=_owner(event.data) or runs.owner)
+            why = str(event.data.get("ended_early", "")) or runs.ended_early
+            runs = replace(runs, owner=_owner(event.data) or runs.owner, ended_early=why)
     return runs
 
 
 def _owner(data: dict[str, Any]) -> Owner | None:
-    if "pid" not in data:  # before it was told
+    pid = data.get("pid")  # not there before it was told
+    if not isinstance(pid, int) or not 0 < pid < 1 << 31:
         return None
-    return Owner(int(data["pid"]), str(data.get("process_started", "")), str(data.get("host", "")))
+    return Owner(pid, str(data.get("process_started", "")), str(data.get("host", "")))

@@ -13,7 +13,9 @@ from aimdlab.scoring.parameters import KIND_CHECK, KIND_SEQUENCE
 from aimdlab.scoring.results import Score, Verdict
 from aimdlab.sequencer.plan import PlannedTest
 from aimdlab.session.attempt_record import StoredRecord
+from aimdlab.session.base import BEGUN, COMMITTED, FOUND
 from aimdlab.session.canonical import Encodable
+from aimdlab.session.events import Event
 from aimdlab.session.verdicts import Tried, deciding_attempt, last_sequences, steps_after_sequences, tried_of
 
 
@@ -23,23 +25,40 @@ class Tries:
     Args:
         plan: the steps as the session's header holds them.
         before: the records of earlier runs, in the order of commit.
+        cut_off: attempts of earlier runs that were begun and not committed.
 
     Attributes:
+        after: steps that look at the device after the exposures of their test.
         before: how many attempts there were before this run.
         exposure_before_s: their exposures.
     """
 
-    def __init__(self, plan: Sequence[Mapping[str, Encodable]], before: Iterable[StoredRecord] = ()) -> None:
+    def __init__(
+        self,
+        plan: Sequence[Mapping[str, Encodable]],
+        before: Iterable[StoredRecord] = (),
+        cut_off: Iterable[CutOff] = (),
+    ) -> None:
         self._plan = plan
-        self._after = steps_after_sequences(plan)
+        self.after = steps_after_sequences(plan)
         self._by_step: dict[int, list[Tried]] = {}
         self._last_number: dict[int, int] = {}
         self._order: list[tuple[int, Tried]] = []
+        self._cut_off_tests: set[object] = set()
         self.exposure_before_s = 0.0
         for record in before:
             self._take(record.step, record.number, tried_of(record))
             self.exposure_before_s += float(record.attempt["exposure_s"])
         self._last_sequence = last_sequences(plan, self._by_step)
+        for one in cut_off:
+            if not 0 <= one.step < len(plan):
+                continue
+            # Its number is not used again, and the device may have been exposed.
+            self._last_number[one.step] = max(one.number, self._last_number.get(one.step, 0))
+            if plan[one.step].get("kind") == KIND_SEQUENCE:
+                test = plan[one.step].get("test")
+                self._last_sequence[test] = max(self._last_sequence.get(test, -1), one.committed_before - 1)
+                self._cut_off_tests.add(test)
         self.before = len(self._order)
 
     def add(self, step: int, number: int, score: Score) -> Tried:
@@ -54,16 +73,17 @@ class Tries:
         """The number of the next attempt at a step."""
         return self._last_number.get(step, 0) + 1
 
-    def was_tried(self, steps: Iterable[int]) -> bool:
-        """Whether there is an attempt at one of ``steps``."""
-        return any(self._by_step.get(step) for step in steps)
+    def was_exposed(self, steps: Iterable[int]) -> bool:
+        """Whether there is an attempt at a sequence among ``steps``, be it one that was cut off."""
+        sequences = [step for step in steps if self._plan[step].get("kind") == KIND_SEQUENCE]
+        return any(self._by_step.get(step) or self._plan[step].get("test") in self._cut_off_tests for step in sequences)
 
     def is_done(self, step: int) -> bool:
         """Whether an attempt stands; for what is looked at after the exposures, whether it came after the last one."""
         if self._plan[step].get("omitted"):
             return True
         tried = self._by_step.get(step, [])
-        if step in self._after:
+        if step in self.after:
             exposed = self._last_sequence.get(self._plan[step].get("test"), -1)
             return bool(tried) and tried[-1].stands and tried[-1].index > exposed
         deciding = deciding_attempt(tried)
@@ -89,6 +109,36 @@ class Tries:
         self._by_step.setdefault(step, []).append(tried)
         self._last_number[step] = max(number, self._last_number.get(step, 0))
         self._order.append((step, tried))
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """An attempt that was begun and never committed.
+
+    Attributes:
+        step: index in the plan.
+        number: of the attempt.
+        committed_before: how many attempts were committed when it began.
+    """
+
+    step: int
+    number: int
+    committed_before: int
+
+
+def cut_off(events: Iterable[Event]) -> list[CutOff]:
+    """The attempts that the event log says were begun and not that they were committed."""
+    begun: dict[tuple[int, int], CutOff] = {}
+    committed = 0
+    for event in events:
+        if event.kind == BEGUN:
+            step, number = event.data.get("index"), event.data.get("attempt")
+            if isinstance(step, int) and isinstance(number, int):
+                begun[step, number] = CutOff(step, number, committed)
+        elif event.kind in (COMMITTED, FOUND):
+            committed += 1
+            begun.pop((int(event.data["step"]), int(event.data["number"])), None)
+    return list(begun.values())
 
 
 @dataclass(frozen=True)

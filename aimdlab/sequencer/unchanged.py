@@ -18,7 +18,7 @@ from aimdlab.config.campaign import load_campaign
 from aimdlab.errors import ConfigurationError
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.session import canonical
-from aimdlab.session.header import FORMAT_VERSION, SessionHeader
+from aimdlab.session.header import FORMAT_VERSION, SessionHeader, software_versions
 
 # Where an instrument is reached may change (a simulated one gets other ports each time); the bench file is compared.
 _ELSEWHERE = "resource"
@@ -67,6 +67,13 @@ def _refuse_other_software(header: SessionHeader) -> None:
             f"the session began with aimdlab {began}, this is aimdlab {aimdlab.__version__}: what both measured could "
             f"not be compared. Go on with aimdlab {began}."
         )
+    now = software_versions()
+    for name in ("scoring code", "numpy"):
+        if name in header.software and header.software[name] != now.get(name):
+            raise ConfigurationError(
+                f"the session began with {name} {header.software[name]}, this is {now.get(name)}: the same captures "
+                "could be judged otherwise. Go on with the software that began it."
+            )
     if header.format_version != FORMAT_VERSION:
         raise ConfigurationError(
             f"the session began in format {header.format_version}, this software writes format {FORMAT_VERSION}. Go on "

@@ -22,6 +22,8 @@ from aimdlab.session.verdicts import StepResult, step_results
 
 COMMITTED = "attempt.committed"
 FOUND = "attempt.found"
+BEGUN = "attempt.begun"
+"""Written before anything is switched on for an attempt; one that is not committed was cut off."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,12 @@ class Session(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the files; codes not yet asked for cannot be read any more."""
+
+    def planned(self, record: StoredRecord) -> StoredRecord:
+        """The record, if its step is one of the plan; RecordAlteredError if it is not."""
+        if record.step >= len(self.header.plan):
+            raise RecordAlteredError(f"{record.name} was added: the plan has {len(self.header.plan)} steps")
+        return record
 
     def attempts(self, step: int | None = None) -> Iterator[Attempt]:
         """All attempts in the order of commit, or those of one step; keep one at a time, its captures can be large."""

@@ -107,7 +107,7 @@ class FolderSession(Session):
     def records(self) -> Iterator[StoredRecord]:
         """See :class:`Session`."""
         for entry in self.entries:
-            yield read_attempt_record(entry.path)
+            yield self.planned(read_attempt_record(entry.path))
 
     def open_attempts(self, reported: Sequence[Mapping[str, Any]]) -> Iterator[OpenAttempt]:
         """The attempts that the events of their commits report, in that order; every file is opened once.

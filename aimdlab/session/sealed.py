@@ -65,7 +65,8 @@ class SealedSession(Session):
             hashes = hdf5.read_column(self._entry, "attempts", "sha256")
             texts = hdf5.read_texts(inspection.find(self._entry, "records"))
             for text, stored in zip(texts, hashes, strict=True):
-                yield check_record(text, stored.decode(errors="replace"), f"record {position} of {self.path}")
+                where = f"record {position} of {self.path}"
+                yield self.planned(check_record(text, stored.decode(errors="replace"), where))
                 position += 1
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(

@@ -25,6 +25,10 @@ OUTDATED = "sequences were run after it, and it was not done again"
 """Reason of a step that must come after the exposures of its test and was done only before the last of them."""
 
 
+UNFINISHED = "sequences of its test were not recorded, so that nothing shows that it came after the last exposure"
+"""Reason of such a step in a session that ended before its test did."""
+
+
 @dataclass(frozen=True)
 class StepResult:
     """What a session says of a step.
@@ -100,9 +104,14 @@ def results_of(header: SessionHeader, attempts: Mapping[int, Sequence[Tried]]) -
     """The result of every step of the plan, from its attempts by the index of the step.
 
     What is looked at after the exposures of a test must come after the last of them: the PASS of such a step does not
-    count, and the step is NOT_RUN, if a sequence of its test was tried later.
+    count, and the step is NOT_RUN, if a sequence of its test was tried later, or was planned and never recorded.
     """
     exposed, after = last_sequences(header.plan, attempts), steps_after_sequences(header.plan)
+    unfinished = {
+        planned.get("test")
+        for step, planned in enumerate(header.plan)
+        if planned.get("kind") == KIND_SEQUENCE and planned.get("omitted") is None and not attempts.get(step)
+    }
     results = []
     for step, planned in enumerate(header.plan):
         tried = attempts.get(step, ())
@@ -110,8 +119,12 @@ def results_of(header: SessionHeader, attempts: Mapping[int, Sequence[Tried]]) -
         verdict = step_verdict(tried, omitted=rationale is not None)
         deciding = deciding_attempt(tried)
         reason = deciding.reason if deciding else str(rationale) if verdict is Verdict.OMITTED else ""
-        if verdict is Verdict.PASS and step in after and tried[-1].index < exposed.get(planned.get("test"), -1):
-            verdict, deciding, reason = Verdict.NOT_RUN, None, OUTDATED
+        if verdict is Verdict.PASS and step in after:
+            test = planned.get("test")
+            if tried[-1].index < exposed.get(test, -1):
+                verdict, deciding, reason = Verdict.NOT_RUN, None, OUTDATED
+            elif test in unfinished:
+                verdict, deciding, reason = Verdict.NOT_RUN, None, UNFINISHED
         results.append(
             StepResult(
                 step=step,

@@ -20,6 +20,7 @@ from patience import LIMIT_S
 HELD = [sys.executable, "-W", "error", held_command.__file__]
 STEPS = ["1/settings", "1/baseline", "1/0001", "1/0002", "1/0003", "1/0004", "1/check", "1/settings-after"]
 BEFORE = ["1/settings", "1/baseline"]
+READ = "1/settings-after"  # what the exposures left is read before the device is programmed again
 
 posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -113,7 +114,7 @@ def test_a_killed_run_ends_as_if_nobody_had_killed_it(stopped: Lab, copy: Lab) -
     assert [step["step_id"] for step in result["steps"]] == STEPS
     sealed = Path(result["session"])
     assert committed(sealed) == [
-        *before, *((step, 2) for step in BEFORE), *((step, 1) for step in STEPS[4:])
+        *before, (READ, 1), *((step, 2) for step in BEFORE), *((step, 1) for step in STEPS[4:-1]), (READ, 2)
     ]  # fmt: skip
     assert not copy.session.exists()
 
@@ -159,13 +160,13 @@ def _compare(step: dict[str, Any], known: dict[str, Any]) -> None:
 
 def test_an_attempt_that_nobody_reported_is_not_repeated_and_a_stop_is_gone_on_with(copy: Lab) -> None:
     campaign = ("--campaign", copy.campaign)
-    # Killed when the second attempt of this run, the baseline, has its name and no event.
-    with held(copy, "written", 3, "resume", copy.session, *campaign):
+    # Killed when the fourth attempt of this run has its name and no event.
+    with held(copy, "written", 4, "resume", copy.session, *campaign):
         pass
-    assert committed(copy.session)[4:] == [("1/settings", 2), ("1/baseline", 2), ("1/0003", 1)]
+    assert committed(copy.session)[4:] == [(READ, 1), ("1/settings", 2), ("1/baseline", 2), ("1/0003", 1)]
     # A wish to a run that is over is not obeyed.
     assert copy.cli("tell", copy.session, "stop").returncode == 0
-    with held(copy, "committed", 3, "resume", copy.session, *campaign) as run:
+    with held(copy, "committed", 4, "resume", copy.session, *campaign) as run:
         assert copy.cli("tell", copy.session, "stop").returncode == 0
         status, _, said = released(run)
     assert status == 4, said
@@ -175,9 +176,9 @@ def test_an_attempt_that_nobody_reported_is_not_repeated_and_a_stop_is_gone_on_w
     status, result = resume(copy, *campaign)
     assert status == 0
     done = committed(Path(result["session"]))
-    assert done[7:] == [
-        ("1/settings", 3), ("1/baseline", 3), ("1/0004", 1),
-        ("1/settings", 4), ("1/baseline", 4), ("1/check", 1), ("1/settings-after", 1),
+    assert done[8:] == [
+        (READ, 2), ("1/settings", 3), ("1/baseline", 3), ("1/0004", 1),
+        (READ, 3), ("1/settings", 4), ("1/baseline", 4), ("1/check", 1),
     ]  # fmt: skip
     assert {step["verdict"] for step in result["steps"]} == {"PASS"}
     log = events(Path(result["session"]))
@@ -228,14 +229,14 @@ def test_a_bench_that_is_not_ready_costs_nothing_that_was_measured(copy: Lab) ->
 def test_a_full_disk_loses_nothing_and_the_session_goes_on_once_there_is_room(copy: Lab) -> None:
     arguments = ["resume", copy.session, "--campaign", copy.campaign]
     full = subprocess.run(
-        [*HELD, "FULL", "3", *map(str, arguments)],
+        [*HELD, "FULL", "4", *map(str, arguments)],
         cwd=copy.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert full.returncode == 5, full.stderr
     assert "disk full" in full.stderr
     assert f"aimdlab resume {copy.session}" in full.stderr
     kept = committed(copy.session)
-    assert kept[4:] == [("1/settings", 2), ("1/baseline", 2), ("1/0003", 1)]
+    assert kept[4:] == [(READ, 1), ("1/settings", 2), ("1/baseline", 2), ("1/0003", 1)]
     assert [event.kind for event in events(copy.session)][-1] == "run.interrupted"
     status, result = resume(copy, *arguments[2:])
     assert status == 0
@@ -352,10 +353,10 @@ def test_a_device_that_was_exposed_and_not_yet_checked_is_checked_first(lab: Lab
     lab.change(lab.bench, "robust_pacemaker", "susceptible_pacemaker")
     with held(lab, "committed", 3, "run", lab.campaign, "--session", lab.session):
         pass
-    with held(lab, "committed", 4, "resume", lab.session):
+    with held(lab, "committed", 5, "resume", lab.session):
         pass
     order = [step for step, _ in committed(lab.session)]
-    assert order[3:] == [*BEFORE, "1/check", "1/0002"], "first the check that the kill prevented"
+    assert order[3:] == [READ, *BEFORE, "1/check", "1/0002"], "first the check that the kill prevented"
     sealed = lab.cli("seal", lab.session, "--json")
     with open_session(Path(json.loads(sealed.stdout)["session"])) as session:
         found = {result.step_id: result.verdict for result in session.steps()}

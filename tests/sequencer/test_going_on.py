@@ -129,7 +129,8 @@ def test_a_run_is_at_work_while_its_process_lives_here() -> None:
         assert Owner(other.pid, started, host).is_at_work()
         assert Owner(other.pid, "", host).is_at_work(), "a log that does not tell when is believed"
         assert Owner(other.pid, "before the restart", host).is_at_work() == (not started), "a number given again"
-        assert not Owner(other.pid, started, host + "-2").is_at_work()
+        assert Owner(other.pid, started, host + "-2").is_at_work() == bool(started), "the computer got another name"
+        assert not Owner(other.pid, "", host + "-2").is_at_work()
         assert not Owner(os.getpid(), "", host).is_at_work()
         with pytest.raises(ConfigurationError, match=f"process {other.pid} .*tell monday stop"):
             Runs(owner=Owner(other.pid, started, host)).refuse_if_at_work(Path("monday"))

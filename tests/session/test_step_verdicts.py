@@ -90,7 +90,7 @@ def test_a_check_before_the_last_exposures_is_not_done(
             attempts.setdefault(step, []).append(Tried(verdict, True, place))
         return [result.verdict for result in results_of(header, attempts)]
 
-    assert judged(0, 1, 3, 4) == [Verdict.PASS] * 2 + [Verdict.NOT_RUN] + [Verdict.PASS] * 2 + [Verdict.NOT_RUN]
+    assert judged(0, 1, 3, 4) == [Verdict.PASS] * 2 + [Verdict.NOT_RUN] * 4, "a sequence was never recorded"
     assert judged(0, 1, 3, 4, 2)[3:5] == [Verdict.NOT_RUN] * 2, "a sequence was run after the check"
     assert judged(0, 1, 3, 4, 2, 3)[3:5] == [Verdict.PASS, Verdict.NOT_RUN]
     assert judged(0, 1, 3, 2, 3, 4, 5)[3:5] == [Verdict.PASS] * 2, "another test's exposures do not count"
