@@ -10,6 +10,7 @@ import traceback
 from types import FrameType
 
 from aimdlab._platform import keep_freed_memory
+from aimdlab.cli.visible import visible
 from aimdlab.errors import AimdlabError, StoppedByPersonError
 
 # Outside the contract's 0 to 5 on purpose: a crash must never look like a verdict.
@@ -43,5 +44,5 @@ def _report(message: str, kind: str, status: int) -> int:
         if "--json" in sys.argv:
             print(json.dumps({"error": {"kind": kind, "message": message, "exit_status": status}}), flush=True)
     with contextlib.suppress(OSError):
-        print(f"error: {message}", file=sys.stderr, flush=True)
+        print(f"error: {visible(message)}", file=sys.stderr, flush=True)
     return status

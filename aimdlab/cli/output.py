@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
+from aimdlab.cli.visible import visible
 from aimdlab.errors import ConfigurationError
 
 
 class _Console(Console):
-    """A console whose reader may go away: a run goes on without it."""
+    """A console whose reader may go away: a run goes on without it. Texts are shown, never obeyed."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See rich."""
+        return super().render_str(visible(text), **options)
 
     def on_broken_pipe(self) -> None:
         """Say no more; rich's own answer would end the process with status 1, which means a verdict here."""

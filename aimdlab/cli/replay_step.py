@@ -11,9 +11,9 @@ from rich.table import Table
 
 from aimdlab.cli.output import console, print_json
 from aimdlab.cli.replay import NOT_REPRODUCED, altered_said, attempt_json, explanation, head, show_differences, styled
-from aimdlab.errors import RecordError, SessionExistsError
-from aimdlab.replay.scorings import scorings_of
-from aimdlab.replay.session import environment_now, environment_of, is_reproduced
+from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
+from aimdlab.replay.scorings import scorings_of, unlike_files
+from aimdlab.replay.session import environment_now, environment_of
 from aimdlab.replay.view import AttemptView, ChosenStep, choose_attempt, choose_step, view_of
 from aimdlab.scoring.criteria import allowed
 from aimdlab.session.base import Session
@@ -29,7 +29,8 @@ def show_step(path: Path, step: str, attempt: int | None, out: Path | None, *, p
         view = view_of(session, chosen, record, scorings, marked=plot)
         picture = _draw(session, view, out) if plot else None
         then, now = environment_of(session.header), environment_now()
-        reproduced = is_reproduced(view.replay, then, now)
+        problems = unlike_files(session.header)
+        reproduced = view.reproduced and not problems
         exit_status = 0 if reproduced else NOT_REPRODUCED
         if as_json:
             shown = _as_json(session, chosen, view)
@@ -40,6 +41,8 @@ def show_step(path: Path, step: str, attempt: int | None, out: Path | None, *, p
             _show(session, view)
             if not reproduced:
                 console.print(f"[bold red]NOT REPRODUCED[/]: {escape(explanation(then, now))}", soft_wrap=True)
+                for problem in problems:
+                    console.print(escape(problem), soft_wrap=True)
                 show_differences(view.replay)
             if picture is not None:
                 console.print(escape(f"picture: {picture}"), soft_wrap=True)
@@ -52,17 +55,23 @@ def _draw(session: Session, view: AttemptView, out: Path | None) -> Path:
 
     name = view.step.step_id.replace("/", "-")
     stem = session.path.name.removesuffix(".h5")
-    target = out or session.path.with_name(f"{stem}.step-{name}-attempt-{view.attempt.number}.png")
+    target = out or session.path.absolute().with_name(f"{stem}.step-{name}-attempt-{view.attempt.number}.png")
     try:
-        with target.open("xb") as stream:
+        stream = target.open("xb")
+    except FileExistsError:
+        raise SessionExistsError(f"{target} is there already. Choose another name with --out.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{target} cannot be made: {error.strerror or error}. Choose another place with --out."
+        ) from error
+    try:
+        with stream:
             try:
                 draw(view, stream)
             except BaseException:
                 stream.close()
                 target.unlink(missing_ok=True)
                 raise
-    except FileExistsError:
-        raise SessionExistsError(f"{target} is there already. Choose another name with --out.") from None
     except OSError as error:
         raise RecordError(
             f"{target} cannot be written: {error.strerror or error}. Choose another place with --out."

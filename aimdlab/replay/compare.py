@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from aimdlab.scoring.results import Score
@@ -50,7 +51,7 @@ def differences(recorded: Mapping[str, Any], score: Score) -> tuple[Difference, 
         same_words = _same_words(recorded["reason"], now["reason"])
         close = same_words and bool(found) and all(one.close for one in found)
         found.append(Difference("reason", recorded["reason"], now["reason"], close))
-    return tuple(found)
+    return tuple(found) or (Difference("score", "another canonical text", "this one"),)
 
 
 def feature_differences(
@@ -112,5 +113,20 @@ def _close(one: object, other: object, u: object) -> bool:
 
 
 def _same_words(one: object, other: object) -> bool:
-    """Whether two sentences differ in nothing but numerals, whose last digits may be rounded another way."""
-    return _NUMERAL.split(str(one)) == _NUMERAL.split(str(other))
+    """Whether two sentences differ in nothing but the last digits of numerals, which may be rounded another way."""
+    if _NUMERAL.split(str(one)) != _NUMERAL.split(str(other)):
+        return False
+    pairs = zip(_NUMERAL.findall(str(one)), _NUMERAL.findall(str(other)), strict=True)
+    return all(_same_numeral(first, second) for first, second in pairs)
+
+
+def _same_numeral(one: str, other: str) -> bool:
+    """Whether two printed numbers are at most one unit of the coarser one's last digit apart, or close."""
+    if one == other:
+        return True
+    first, second = Decimal(one), Decimal(other)
+    if not (first.is_finite() and second.is_finite()):
+        return False
+    units = [Decimal(1).scaleb(int(number.as_tuple().exponent)) for number in (first, second)]
+    # A rounded number that ends in zeros is printed shorter: the finer unit is the one that was rounded to.
+    return abs(first - second) <= max(min(units), Decimal(CLOSE) * max(abs(first), abs(second)))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -66,8 +67,9 @@ def draw(view: AttemptView, stream: BinaryIO) -> None:
     figure = Figure(figsize=_INCHES, dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     where = decisive(view.replay.score, view.marks)
-    _Picture(figure, view, where).draw()
-    figure.savefig(stream, format="png", metadata={"Title": f"step {view.step.step_id}"})
+    with rc_context({"text.parse_math": False}):  # a dollar in a note is no formula
+        _Picture(figure, view, where).draw()
+        figure.savefig(stream, format="png", metadata={"Title": f"step {view.step.step_id}"})
 
 
 class _Picture:
@@ -129,21 +131,25 @@ class _Picture:
         view, score, figure = self._view, self._score, self._figure
         of = len(view.step.records)
         tried = f"attempt {view.attempt.number}" + (f" of {of}" if of > 1 else "")
-        figure.text(0.015, 0.972, str(score.verdict), size=20, weight="bold", color=_COLOUR[score.verdict], va="center")
+        # What was recorded is what counts, whatever comes out now.
+        verdict = view.replay.recorded.verdict
+        colour = _COLOUR[verdict if view.reproduced else Verdict.FAIL]
+        figure.text(0.015, 0.972, str(verdict), size=20, weight="bold", color=colour, va="center")
         title = f"step {view.step.step_id} (index {view.step.index}), {tried}: {view.step.planned.get('title', '')}"
         figure.text(0.17, 0.979, title, size=11, weight="bold", va="center")
         figure.text(
             0.17, 0.958, f"{view.test}, started {view.attempt.started_utc}", size=9, va="center", color="#444444"
         )
         said = [score.reason]
-        if view.replay.differences:
-            said.append(
-                f"NOT REPRODUCED: recorded {view.replay.recorded.verdict} ({view.replay.recorded.reason}); "
-                f"{len(view.replay.differences)} values come out differently"
+        if not view.reproduced:
+            said.insert(
+                0,
+                f"NOT REPRODUCED, now {score.verdict}: recorded {verdict} ({view.replay.recorded.reason}); "
+                f"{len(view.replay.differences)} values come out differently",
             )
         said += [note for note in view.attempt.notes if note not in score.reason and score.reason not in note]
         lines = [line for text in said for line in textwrap.wrap(text, _WRAP)]
-        colour = "#222222" if score.verdict is Verdict.PASS else _COLOUR[score.verdict]
+        colour = "#222222" if score.verdict is Verdict.PASS and view.reproduced else colour
         figure.text(0.015, 0.938, "\n".join(lines), size=9.5, va="top", color=colour)
         self._legend()
         return 0.895 - 0.017 * max(len(lines) - 1, 0)

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aimdlab import _platform
-from aimdlab.errors import RecordAlteredError, RecordError, SessionExistsError
+from aimdlab.errors import ConfigurationError, RecordAlteredError, RecordError, SessionExistsError
 from aimdlab.replay.attempt import AttemptReplay
 from aimdlab.replay.limits import OtherLimits
 from aimdlab.replay.scorings import TestScoring, criterion_record, recorded_device, unlike_files
-from aimdlab.replay.session import Told, attempts_again
+from aimdlab.replay.session import Told, attempts_again, environment_now, environment_of, is_reproduced
 from aimdlab.scoring.results import Outcome, Verdict
 from aimdlab.session import canonical
 from aimdlab.session.base import Session
@@ -95,7 +95,7 @@ class RescoringSummary:
 def default_path(session: Path, device: Path) -> Path:
     """Where the new record goes unless it is told: beside the session, named after both."""
     stem = session.name.removesuffix(".h5")
-    return session.with_name(f"{stem}.{device.stem}{SUFFIX}")
+    return session.absolute().with_name(f"{stem}.{device.stem}{SUFFIX}")
 
 
 def rescore(
@@ -125,13 +125,14 @@ def rescore(
     with _new_file(out) as stream:
         lines = _Lines(stream)
         lines.write(_HEAD, _head(session, scorings, limits, operator))
+        then_environment, now_environment = environment_of(session.header), environment_now()
         for attempt in attempts_again(session, [limits.criteria] * len(scorings), workers, told):
             lines.write(_ATTEMPT, _attempt(attempt))
             recorded.setdefault(attempt.step, []).append(attempt.recorded)
             recomputed.setdefault(attempt.step, []).append(attempt.recomputed)
             if attempt.recorded.verdict is not attempt.recomputed.verdict:
                 changed[attempt.index] = _changed_outcomes(attempt)
-            if attempt.differences:
+            if not is_reproduced(attempt, then_environment, now_environment):
                 result.not_reproduced.append(attempt.name)
             result.attempts += 1
             last = attempt.sha256
@@ -206,7 +207,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
             f"{path} is there already, and nothing recorded is ever overwritten. Choose another name with --out."
         ) from None
     except OSError as error:
-        raise RecordError(
+        raise ConfigurationError(
             f"{path} cannot be made: {error.strerror or error}. Choose another place with --out."
         ) from error
     try:

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aimdlab.errors import AimdlabError, ConfigurationError
+from aimdlab.errors import AimdlabError, ConfigurationError, RecordAlteredError
 from aimdlab.replay.attempt import AttemptReplay, replay_attempt
 from aimdlab.replay.scorings import TestScoring, place_of_test
+from aimdlab.replay.session import environment_now, environment_of, is_reproduced
 from aimdlab.scoring.marks import Marks
 from aimdlab.session.attempt_record import StoredRecord
-from aimdlab.session.base import Session
+from aimdlab.session.base import COMMITTED, FOUND, Session
+from aimdlab.session.chain import check_links
 from aimdlab.session.model import Attempt
-from aimdlab.session.verdicts import StepResult, results_of, tried_of
+from aimdlab.session.verdicts import StepResult, Tried, results_of, tried_of
 
 _NEAR = 3
 
@@ -43,6 +45,7 @@ class AttemptView:
         replay: scored again.
         marks: what the scoring found, per judged capture.
         unmarked: why nothing could be found, or "".
+        reproduced: whether the score came out again.
         test: name of the test.
     """
 
@@ -51,6 +54,7 @@ class AttemptView:
     replay: AttemptReplay
     marks: tuple[Marks, ...]
     unmarked: str
+    reproduced: bool
     test: str
 
 
@@ -68,9 +72,21 @@ def choose_step(session: Session, wanted: str) -> ChosenStep:
             f"--step {wanted}: the plan of {session.path} has no such step. It has the steps 0 to {len(plan) - 1}, "
             f"by name {some}, ... {names[-1] if names else ''}"
         )
-    records = tuple(record for record in session.records() if record.step == index)
-    result = results_of(session.header, {index: [tried_of(record) for record in records]})[index]
-    return ChosenStep(index, plan[index], records, result)
+    committed = sum(event.kind in (COMMITTED, FOUND) for event in session.events())
+    own: list[StoredRecord] = []
+    tried: dict[int, list[Tried]] = {}
+    links = check_links(
+        session.records(), anchor=session.header_sha256, anchor_name="the session's header", kind="attempt"
+    )
+    for record in links:
+        tried.setdefault(record.step, []).append(tried_of(record))
+        committed -= 1
+        if record.step == index:
+            own.append(record)
+    if committed > 0:
+        raise RecordAlteredError(f"{committed} attempts were removed: the event log says that they were committed")
+    # Other steps have a say: a check counts only if no exposure came after it.
+    return ChosenStep(index, plan[index], tuple(own), results_of(session.header, tried)[index])
 
 
 def choose_attempt(step: ChosenStep, number: int | None) -> StoredRecord:
@@ -104,4 +120,5 @@ def view_of(
             marks = scoring.procedure.marks(attempt.captures, attempt.parameters, attempt.scoring)
         except AimdlabError as error:  # the score says it too; the curves are shown all the same
             unmarked = str(error)
-    return AttemptView(step, attempt, replay, marks, unmarked, scoring.name)
+    reproduced = is_reproduced(replay, environment_of(session.header), environment_now())
+    return AttemptView(step, attempt, replay, marks, unmarked, reproduced, scoring.name)

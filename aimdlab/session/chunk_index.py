@@ -6,12 +6,16 @@ has no function that says where the index lies.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import h5py
 from h5py import h5g
 
-_LAYOUT, _CONTINUATION = 8, 16
+_LAYOUT, _COMMENT, _CONTINUATION = 8, 13, 16
+_NAMES = {0x02: 8, 0x15: 2}
+"""Messages that say where the names of links and of attributes are indexed: bytes of their optional counter."""
+_DEEPEST_NAMES = 8
 _NOWHERE = 2**64 - 1
 _MOST_BLOCKS = 64
 _LARGEST_BLOCK_BYTES = 1 << 20
@@ -58,14 +62,47 @@ def check_index(stream: BinaryIO, header: int, rank: int, chunks: int) -> None:
         )
 
 
+def check_messages(stream: BinaryIO, header: int) -> None:
+    """Raise ValueError if an object has a comment, or its links or attributes a deeper index than any session's.
+
+    HDF5 walks down such a tree (III.A.2, version 2) by calling itself, and dies of one that is deep enough.
+    """
+    for kind, message in _messages(stream, header):
+        if kind == _COMMENT:
+            raise ValueError("it has a comment, which no object of a session has")
+        if kind not in _NAMES:
+            continue
+        flags, at = message[1], 2 + (_NAMES[kind] if message[1] & 1 else 0)
+        # The heap, the tree by name and, if there is one, by order of creation.
+        for start in range(at + 8, at + (24 if flags & 2 else 16), 8):
+            address = int.from_bytes(message[start : start + 8], "little")
+            if address == _NOWHERE:
+                continue
+            tree = _read(stream, address, 14)
+            if not tree.startswith(b"BTHD") or int.from_bytes(tree[12:14], "little") > _DEEPEST_NAMES:
+                raise ValueError("the index of its names is none of a session")
+
+
 def _index_address(stream: BinaryIO, header: int) -> int:
-    """Where the index of the chunks begins, from the layout message of the dataset's object header (version 2)."""
+    """Where the index of the chunks begins, from the layout message of the dataset's object header."""
+    if not _read(stream, header, 5).startswith(b"OHDR\x02"):
+        raise ValueError("its header is none of a session")
+    for kind, message in _messages(stream, header):
+        if kind == _LAYOUT:
+            if message[:2] != b"\x03\x02":
+                raise ValueError("its chunks are not indexed as those of a session")
+            return int.from_bytes(message[3:11], "little")
+    raise ValueError("its header says nothing of its chunks")
+
+
+def _messages(stream: BinaryIO, header: int) -> Iterator[tuple[int, bytes]]:
+    """(type, content) of the messages of an object header of version 2; none of an older one."""
     prefix = _read(stream, header, 34)
+    if not prefix.startswith(b"OHDR\x02"):
+        return
     flags = prefix[5]
     start = 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
     width = 1 << (flags & 3)
-    if not prefix.startswith(b"OHDR\x02"):
-        raise ValueError("its header is none of a session")
     blocks = [(header + start + width, int.from_bytes(prefix[start : start + width], "little"))]
     head_bytes = 6 if flags & 4 else 4
     for address, size in blocks:
@@ -74,14 +111,10 @@ def _index_address(stream: BinaryIO, header: int) -> int:
             kind, length = block[at], int.from_bytes(block[at + 1 : at + 3], "little")
             message = block[at + head_bytes : at + head_bytes + length]
             at += head_bytes + length
-            if kind == _LAYOUT:
-                if message[:2] != b"\x03\x02":
-                    raise ValueError("its chunks are not indexed as those of a session")
-                return int.from_bytes(message[3:11], "little")
+            yield kind, message
             if kind == _CONTINUATION and len(blocks) < _MOST_BLOCKS:
                 more, length = (int.from_bytes(message[i : i + 8], "little") for i in (0, 8))
                 blocks.append((more + 4, length - 8))  # between its signature and its checksum
-    raise ValueError("its header says nothing of its chunks")
 
 
 def _read(stream: BinaryIO, address: int, size: int) -> bytes:

@@ -31,6 +31,7 @@ LARGEST_ROW_BYTES = 1 << 20
 
 _MOST_OBJECTS = 200_000
 _MOST_ATTRIBUTES = 64
+_MOST_TEXTS = 4_000_000  # of a column: events of a hundred thousand steps, with room
 _MOST_ELEMENTS = 64  # of an attribute
 _MOST_COLUMNS = 64
 _FIXED_TEXT_BYTES = 64 << 10
@@ -101,6 +102,8 @@ def check_object(item: h5py.Group | h5py.Dataset) -> None:
     """Look at one object; ValueError says why no session has such. What was made in memory is not looked at."""
     if _is_in_memory(item):
         return
+    with _stream(item) as stream:
+        chunk_index.check_messages(stream, chunk_index.address_of(item.id))
     _check_attributes(item.id)
     if isinstance(item, h5py.Dataset):
         _check_dataset(item)
@@ -192,6 +195,8 @@ def _check_dataset(dataset: h5py.Dataset) -> None:
         raise ValueError("its data lie in another file")
     layout = creation.get_layout()
     variable = _is_text(kind) and bool(kind.is_variable_str())
+    if variable and math.prod(shape) > _MOST_TEXTS:
+        raise ValueError(f"{math.prod(shape)} texts are more than a session holds")
     if layout == h5d.CONTIGUOUS:
         _check_contiguous(dataset, width * math.prod(shape))
         if variable and dataset.ndim > 1:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError, RecordError
+from aimdlab.scoring.results import Verdict
 from aimdlab.session import canonical, hdf5, inspection, signing
 from aimdlab.session.attempt_file import check_record
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
@@ -164,7 +165,27 @@ class SealedSession(Session):
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{self.path}: the list of the file's contents was altered: {error}") from error
         check_tree(self._file, tree)
-        return Seal(hdf5.read_text(self._entry, f"{INTEGRITY}/root_sha256"), self._signed_by())
+        seal = Seal(hdf5.read_text(self._entry, f"{INTEGRITY}/root_sha256"), self._signed_by())
+        self._check_shown_verdicts()
+        return seal
+
+    def _check_shown_verdicts(self) -> None:
+        """The tables that people look at must say what the records say; RecordAlteredError if they do not."""
+        recorded = [str(record.attempt["score"]["verdict"]) for record in self.records()]
+        try:
+            shown = [value.decode() for value in hdf5.read_column(self._entry, "attempts", "verdict")]
+            steps = [value.decode() for value in hdf5.read_column(self._entry, "verdicts", "verdict")]
+            decided = [int(value) for value in hdf5.read_column(self._entry, "verdicts", "decided_by")]
+        except hdf5.DAMAGE as error:
+            raise RecordAlteredError(f"{self.path}: the tables of verdicts were altered: {error}") from error
+        if shown != recorded:
+            raise RecordAlteredError(f"{self.path}: /{ENTRY}/attempts was altered: its verdicts are not those recorded")
+        for step, (verdict, by) in enumerate(zip(steps, decided, strict=True)):
+            said = recorded[by : by + 1] if by >= 0 else [Verdict.NOT_RUN.value, Verdict.OMITTED.value]
+            if verdict not in said:
+                raise RecordAlteredError(
+                    f"{self.path}: /{ENTRY}/verdicts was altered: step {step} is {verdict} there, not what was recorded"
+                )
 
     def _signed_by(self) -> str:
         """The key that signed the root, "" if the header names none; RecordAlteredError if the signature is not its."""

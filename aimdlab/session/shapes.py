@@ -70,6 +70,8 @@ def check_header(header: Mapping[str, Any]) -> None:
         if not all(isinstance(value, str) for value in header.get(name, {}).values()):
             raise ValueError(f"{name} holds something else than texts")
     for step in header.get("plan", ()):
+        if not isinstance(step.get("test", 0), int):
+            raise ValueError("a step of the plan belongs to no test")  # noqa: TRY004 - bad text, not a bad type
         if not isinstance(step.get("omitted", ""), str | None):
             raise ValueError("a step of the plan is omitted for something else than a text")  # noqa: TRY004 - bad text
 

@@ -210,5 +210,5 @@ def test_a_header_whose_limits_were_forged_is_no_base_for_others(
 
 
 def test_a_record_that_cannot_be_written_leaves_nothing(injected: Path, device: Any, tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="cannot be made"):
+    with pytest.raises(ConfigurationError, match="cannot be made"):
         replay(injected, Asked(device=device(), out=tmp_path / "no/such/folder.jsonl"), as_json=True)

@@ -13,7 +13,7 @@ from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.progress import Silent
 from aimdlab.sequencer.run import Run
-from aimdlab.sequencer.tries import Tries
+from aimdlab.sequencer.tries import CutOff, Tries, cut_off
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession
 from aimdlab.session.header import new_header
@@ -45,6 +45,7 @@ class Procedure:
 
     device: dict[str, Score]
     exposed: set[str]
+    dies_during = ""
 
     def __init__(self, bench: object, subject: object) -> None:
         self._step = ""
@@ -56,6 +57,8 @@ class Procedure:
         return Verification((), proven=True, reason="")
 
     def expose(self) -> Exposure:
+        if self._step == self.dies_during:
+            raise Killed
         return Exposure((), (), 1.0)
 
     def finish(self) -> None:
@@ -123,7 +126,7 @@ def run(plan: Plan, path: Path, dies_after: int = 0) -> bool:
     """Begin a session or go on with it; whether the run came to its end."""
     if path.exists():
         with FolderSession(path) as found:
-            tries = Tries(found.header.plan, found.records())
+            tries = Tries(found.header.plan, found.records(), cut_off(found.events()))
         if tries.first_to_do() is None or any(tries.course(test).ended for test in plan.tests):
             return True
         session = SessionFolder.open(path)
@@ -177,3 +180,37 @@ def test_a_run_killed_after_any_attempt_comes_to_the_same_verdicts(
         if killed_after % 2 or not run(plan, path, dies_after=3):
             assert run(plan, path)
         assert verdicts(path) == wanted, killed_after
+
+
+def test_an_attempt_that_is_cut_off_leaves_its_trace(
+    plan_with: Callable[[str, dict[str, Score]], Plan], tmp_path: Path
+) -> None:
+    """Whoever stops an exposure that goes wrong, and goes on, does not get rid of it."""
+    plan, path = plan_with("continue", {}), tmp_path / "session"
+    procedure: Any = plan.tests[0].procedure
+    step = next(step for step in plan.steps if step.id == "1/0002")
+    procedure.dies_during = "0002"
+    for _ in range(2):
+        assert not run(plan, path)
+    procedure.dies_during = ""
+    assert run(plan, path)
+    with FolderSession(path) as session:
+        session.verify()
+        records = [(str(record.attempt["step_id"]), record.number) for record in session.records()]
+        cut = cut_off(session.events())
+    assert [number for step_id, number in records if step_id == "1/0002"] == [3], "no number is used twice"
+    assert [(one.step, one.number) for one in cut] == [(step.index, 1), (step.index, 2)]
+    assert all(isinstance(one, CutOff) and one.committed_before > 2 for one in cut)
+
+
+def test_a_check_that_a_cut_off_exposure_follows_is_done_again(
+    plan_with: Callable[[str, dict[str, Score]], Plan],
+) -> None:
+    plan = plan_with("continue", {})
+    places = {step.id.partition("/")[2]: step.index for step in plan.steps}
+    tries = Tries([step.as_record() for step in plan.steps], (), [CutOff(places["0002"], 1, 0)])
+    tries.add(places["check"], 1, PASS)
+    assert tries.is_done(places["check"])
+    tries = Tries([step.as_record() for step in plan.steps], (), [CutOff(places["0002"], 1, 1)])
+    tries.add(places["check"], 1, PASS)
+    assert not tries.is_done(places["check"])

@@ -11,16 +11,21 @@ from typing import Any
 
 import pytest
 
+import aimdlab
 from aimdlab import _platform
 from aimdlab.config.campaign import load_campaign
-from aimdlab.errors import ConfigurationError
+from aimdlab.errors import ConfigurationError, StoppedByPersonError
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Feature, Score, Verdict
+from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, make_plan
+from aimdlab.sequencer.resume import _set_aside, session_folder
 from aimdlab.sequencer.runs import Owner, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Course, Tries
 from aimdlab.sequencer.unchanged import plan_again
 from aimdlab.session.events import EventLog, read_events
-from aimdlab.session.header import SessionHeader, new_header
+from aimdlab.session.folder import SessionFolder
+from aimdlab.session.header import SessionHeader, new_header, utc_now
+from aimdlab.session.inbox import send
 from campaign_files import TODAY, Files
 
 PASS, FAIL = (Score(verdict, verdict.value, (), ()) for verdict in (Verdict.PASS, Verdict.FAIL))
@@ -198,6 +203,8 @@ def test_another_plan_from_the_same_files_is_refused(files: Files, change: Any, 
     ("change", "said"),
     [
         ({"software": {"aimdlab": "0.0.1"}}, "began with aimdlab 0.0.1"),
+        ({"software": {"aimdlab": aimdlab.__version__, "scoring code": "x"}}, "began with scoring code x"),
+        ({"software": {"aimdlab": aimdlab.__version__, "numpy": "1.0"}}, "began with numpy 1.0"),
         ({"format_version": 1}, "began in format 1"),
     ],
 )
@@ -215,3 +222,29 @@ def test_no_plan_depends_on_where_its_files_lie(tmp_path: Path, name: str, monke
         records.append(([step.as_record() for step in plan.steps], [test.as_record() for test in plan.tests]))
     assert records[0] == records[1]
     assert str(tmp_path) not in str(records)
+
+
+def test_what_is_said_while_a_session_is_gone_on_with_is_obeyed(tmp_path: Path) -> None:
+    with SessionFolder.create(tmp_path / "monday", new_header(title="x", plan=(), configuration={})) as folder:
+        send(folder.path, "stop", sender="A")
+        since_utc, attention = utc_now(), Attention()
+        _set_aside(folder, since_utc, attention)
+        attention.check()  # that was said to a run that is over
+        send(folder.path, "stop", sender="B")
+        _set_aside(folder, since_utc, attention)
+    with pytest.raises(StoppedByPersonError, match="asked for by B"):
+        attention.check()
+
+
+def test_a_session_is_found_by_any_name_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "monday"
+    (folder / "attempts").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    assert session_folder(Path()) == folder.resolve()
+    monkeypatch.chdir(folder / "attempts")
+    assert session_folder(Path("..")) == folder.resolve()
+
+
+@pytest.mark.parametrize("pid", ["x", 0, -1, 10**30, None, 1.5])
+def test_a_process_that_cannot_be_is_nobody(tmp_path: Path, pid: Any) -> None:
+    assert log(tmp_path, ("run.started", {**owner_data(), "pid": pid})).owner is None

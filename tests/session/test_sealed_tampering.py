@@ -100,6 +100,8 @@ def forge_chain(entry: h5py.Group) -> None:
 def forge_everything(entry: h5py.Group) -> None:
     """Turn a FAIL into a PASS and recompute every hash there is; only the signature cannot be made anew."""
     forge_chain(entry)
+    set_cell("attempts", 2, "verdict", "PASS")(entry)
+    set_cell("verdicts", 1, "verdict", "PASS")(entry)
     hashes = [hashlib.sha256(text).hexdigest() for text in entry["records"][()]]
     previous = hashlib.sha256(entry["header"][()]).hexdigest()
     for n, line in enumerate(entry["events"][()]):
@@ -199,6 +201,25 @@ def test_the_signature_is_what_notices_that_every_hash_was_recomputed(
     with open_session(unsigned) as session:
         assert session.verify().seal == Seal(found["root"], found["signed_by"]) == Seal(found["root"], "")
         assert [str(result.verdict) for result in session.steps()][1] != "FAIL"
+
+
+@pytest.mark.parametrize(("table", "row"), [("attempts", 2), ("verdicts", 1)])
+def test_a_table_that_does_not_say_what_the_records_say_is_named(
+    make_session: Callable[..., SessionFolder], table: str, row: int
+) -> None:
+    """Viewers show the tables; whoever recomputes the tree after a change there is still found."""
+    unsigned = seal(make_session(signing_key=""))
+    with h5py.File(unsigned, "r+") as file:
+        entry = file["entry"]
+        set_cell(table, row, "verdict", "PASS")(entry)
+        tree = json.loads(entry["integrity/tree"][()])
+        covered = frozenset(path for path, item in tree.items() if item.get("content", "") is None)
+        new_tree = canonical.encode(describe_tree(file, covered))
+        root = canonical.encode({**json.loads(entry["integrity/root"][()]), "tree": canonical.sha256(new_tree)})
+        entry["integrity/tree"][()], entry["integrity/root"][()] = new_tree, root
+        entry["integrity/root_sha256"][()] = canonical.sha256(root)
+    with open_session(unsigned) as session, pytest.raises(RecordAlteredError, match=f"/{table} was altered"):
+        session.verify()
 
 
 def test_no_character_of_signature_or_key_can_change() -> None:
