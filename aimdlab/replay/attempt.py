@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aimdlab.errors import RecordError
 from aimdlab.replay.compare import Difference, differences, feature_differences
 from aimdlab.replay.scorings import TestScoring, fault_of, place_of_test, unlike_plan
 from aimdlab.scoring.attempt import Material, Scored, score_attempt
@@ -106,5 +107,8 @@ def _score(
     criteria = scorings[test].criteria if limits is None else limits[test]
     scored: Scored = score_attempt(scorings[test].procedure.features, material, criteria)
     if isinstance(scored.failure, MemoryError):
-        raise scored.failure  # says something of this computer, nothing of the record
+        # Says something of this computer, or of absurd parameters, and nothing of what was recorded.
+        raise RecordError(
+            f"attempt {attempt.number} at step {attempt.step_id} takes more memory to score than this computer gives"
+        ) from scored.failure
     return scored.score

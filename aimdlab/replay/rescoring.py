@@ -177,7 +177,9 @@ def check_rescoring(path: Path) -> RescoringSummary:
     if not end:
         raise RecordAlteredError(f"{path} has no end: it was cut off, or the computer stopped while it was written")
     if end.get("attempts") != attempts:
-        raise RecordAlteredError(f"{path} was altered: it holds {attempts} attempts, its end says {end['attempts']}")
+        raise RecordAlteredError(
+            f"{path} was altered: it holds {attempts} attempts, its end says {end.get('attempts')}"
+        )
     return RescoringSummary(head, end, attempts, previous)
 
 
@@ -317,13 +319,13 @@ def _read_lines(path: Path) -> Iterator[bytes]:
 def _check_line(line: bytes, n: int, previous: str, where: str) -> dict[str, Any]:
     try:
         found = canonical.decode_object(line.decode())
+        text = canonical.encode({key: value for key, value in found.items() if key != "sha256"})
+        whole = canonical.encode(found).encode() + b"\n"
     except (ValueError, RecursionError) as error:
         if n == 0:
             raise RecordError(f"{where}: no record of a scoring under other limits: {error}") from error
         raise RecordAlteredError(f"{where} was altered: {error}") from error
-    body = {key: value for key, value in found.items() if key != "sha256"}
-    text = canonical.encode(body)
-    if canonical.sha256(text) != found.get("sha256") or line != canonical.encode(found).encode() + b"\n":
+    if canonical.sha256(text) != found.get("sha256") or line != whole:
         raise RecordAlteredError(f"{where} was altered: its hash is another one")
     if found.get("n") != n or found.get("previous") != previous:
         raise RecordAlteredError(f"{where} was moved, or a line before it was altered, added or removed")

@@ -12,10 +12,12 @@ from typing import BinaryIO
 import h5py
 from h5py import h5g
 
-_LAYOUT, _COMMENT, _CONTINUATION = 8, 13, 16
+_LAYOUT, _ATTRIBUTE, _COMMENT, _CONTINUATION = 8, 12, 13, 16
 _NAMES = {0x02: 8, 0x15: 2}
 """Messages that say where the names of links and of attributes are indexed: bytes of their optional counter."""
 _DEEPEST_NAMES = 8
+_VARIABLE = 9
+_LONGEST_ATTRIBUTE_BYTES = 64 << 10
 _NOWHERE = 2**64 - 1
 _MOST_BLOCKS = 64
 _LARGEST_BLOCK_BYTES = 1 << 20
@@ -70,6 +72,8 @@ def check_messages(stream: BinaryIO, header: int) -> None:
     for kind, message in _messages(stream, header):
         if kind == _COMMENT:
             raise ValueError("it has a comment, which no object of a session has")
+        if kind == _ATTRIBUTE:
+            _check_attribute(message)
         if kind not in _NAMES:
             continue
         flags, at = message[1], 2 + (_NAMES[kind] if message[1] & 1 else 0)
@@ -81,6 +85,19 @@ def check_messages(stream: BinaryIO, header: int) -> None:
             tree = _read(stream, address, 14)
             if not tree.startswith(b"BTHD") or int.from_bytes(tree[12:14], "little") > _DEEPEST_NAMES:
                 raise ValueError("the index of its names is none of a session")
+
+
+def _check_attribute(message: bytes) -> None:
+    """Raise ValueError if a text of variable length in an attribute (IV.A.2.m, version 3) says that it is very long."""
+    if message[0] != 3 or message[1] & 3:  # a shared type or shape, or an older version: no session has one
+        return
+    name, kind, shape = (int.from_bytes(message[start : start + 2], "little") for start in (2, 4, 6))
+    data = 9 + name + kind + shape
+    if message[9 + name] & 15 != _VARIABLE:
+        return
+    for start in range(data, len(message) - 15, 16):
+        if int.from_bytes(message[start : start + 4], "little") > _LONGEST_ATTRIBUTE_BYTES:
+            raise ValueError("a text of its attributes is longer than any of a session")
 
 
 def _index_address(stream: BinaryIO, header: int) -> int:

@@ -167,7 +167,12 @@ class FolderSession(Session):
         path = self.path / HEADER_FILE
         with hdf5.in_memory() as written, _open(path) as file:
             written.attrs["format"] = HEADER_FORMAT
-            write_header(written, self.header)
+            try:
+                write_header(written, self.header)
+            except RecursionError as error:
+                raise RecordAlteredError(
+                    f"{path}: the session's header was altered: it is nested too deeply"
+                ) from error
             expected = describe_tree(written, frozenset())
             if (compression := file.attrs.get(COMPRESSION)) in get_args(Compression):  # older sessions name none
                 expected["/"]["attributes"][COMPRESSION] = compression

@@ -174,6 +174,15 @@ def _overwrite(path: Path, offset: int, content: bytes) -> None:
 
 
 HOSTILE: dict[str, tuple[Change, str]] = {
+    "a comment": (lambda entry: h5py.h5o.set_comment(entry["verdicts"].id, b"all PASS, checked"), "a comment"),
+    "a long text of an attribute": (
+        lambda entry: entry.attrs.__setitem__("default", "x" * (1 << 17)),
+        "a text of its attributes",
+    ),
+    "2.0 for 2": (
+        lambda entry: entry.file.attrs.__setitem__("format_version", float(entry.file.attrs["format_version"])),
+        "/ was altered: its attributes",
+    ),
     "a link to another file": (link_to(h5py.ExternalLink("/etc/passwd", "/")), "a link to somewhere else"),
     "a soft link": (link_to(h5py.SoftLink("/entry/title")), "a link to somewhere else"),
     "a soft link to itself": (link_to(h5py.SoftLink("/entry/end_time")), "a link to somewhere else"),
