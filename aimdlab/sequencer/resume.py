@@ -172,7 +172,7 @@ def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Att
             "bench_clock": bench.clock.kind,
             "software": software_versions(),
         }
-        _refuse_if_gone_on_with(found)
+        _refuse_if_gone_on_with(found)  # once more: to open a long session takes its time
         _set_aside(session, since_utc, attention)
         return carry_out(plan, session, opened, attendance, key, found.tries, facts)
 

@@ -197,7 +197,7 @@ class Run:
             repeated=tries.before > 0,
         )
         end = self._read_settings_first(doing, test)
-        done = {step.index for step in test.steps if tries.is_done(step.index)}
+        done = {step.index for step in test.steps if tries.is_done(step.index)} - doing.before
         for step in test.steps:
             if end.reason:
                 break
@@ -208,7 +208,7 @@ class Run:
                 if end.reason:
                     break
             # A check that this run did after an exposure is no reason to leave out the one at the end.
-            if step.omitted or (step.index in done - doing.before and tries.is_done(step.index)):
+            if step.omitted or (step.index in done and tries.is_done(step.index)):
                 self._pass_over(step)
                 continue
             self._instruct(step)

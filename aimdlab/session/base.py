@@ -35,18 +35,10 @@ class ChainEnd:
 
 
 @dataclass(frozen=True)
-class StoredAttempt:
-    """An attempt as it is stored; a link of the chain.
-
-    Attributes:
-        record: its record.
-        codes: per capture, what loads its codes, unchecked; to be called before the next attempt is asked for.
-        readings: per reading, what loads its times and values, likewise.
-    """
+class RecordLink:
+    """A record, and what belongs to it, as a link of the chain."""
 
     record: StoredRecord
-    codes: list[ArrayLoader]
-    readings: list[ArrayLoader]
 
     @property
     def index(self) -> int:
@@ -67,6 +59,20 @@ class StoredAttempt:
     def name(self) -> str:
         """For messages."""
         return self.record.name
+
+
+@dataclass(frozen=True)
+class StoredAttempt(RecordLink):
+    """An attempt as it is stored.
+
+    Attributes:
+        record: its record.
+        codes: per capture, what loads its codes, unchecked; to be called before the next attempt is asked for.
+        readings: per reading, what loads its times and values, likewise.
+    """
+
+    codes: list[ArrayLoader]
+    readings: list[ArrayLoader]
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,7 @@ class Session(ABC):
         stored_attempts = self._look_at_attempts()
         attempts = events = ChainEnd(0, self.header_sha256)
         unreported = ""
+        verdicts: list[str] = []
         for event in self.events():
             events = ChainEnd(event.n + 1, event.sha256)
             if (commit := commit_of(event)) is not None:
@@ -185,13 +192,14 @@ class Session(ABC):
                     codes = load()
                     checks.add(partial(check_codes, record, position, codes), codes.nbytes)
                 attempts = ChainEnd(record.index + 1, record.sha256)
+                verdicts.append(str(record.attempt["score"]["verdict"]))
         if attempts.count < len(committed):
             lost = committed[attempts.count]
             raise RecordAlteredError(
                 f"attempt {lost['number']} at step {lost['step']} ({lost['step_id']}) was removed: the event log "
                 f"says that it was committed as number {attempts.count}"
             )
-        seal = self._check_tail({"attempts": attempts, "events": events})
+        seal = self._check_tail({"attempts": attempts, "events": events}, verdicts)
         return Verification(self.header_sha256, attempts, events, unreported, seal)
 
     def _is_unreported(self, record: StoredRecord, committed: list[dict[str, Any]]) -> bool:
@@ -221,8 +229,11 @@ class Session(ABC):
         """Check what comes before the chains."""
 
     @abstractmethod
-    def _check_tail(self, ends: dict[str, ChainEnd]) -> Seal | None:
-        """Check what hangs on the chains, "attempts" and "events", once they are known to be whole."""
+    def _check_tail(self, ends: dict[str, ChainEnd], verdicts: list[str]) -> Seal | None:
+        """Check what hangs on the chains, "attempts" and "events", once they are known to be whole.
+
+        ``verdicts`` are those of the attempts, in the order of commit.
+        """
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aimdlab.errors import NoSessionError, RecordAlteredError, RecordError
 from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, check_stored
-from aimdlab.session.base import COMMITTED, FOUND, ChainEnd, Session, StoredAttempt
+from aimdlab.session.base import COMMITTED, FOUND, ChainEnd, RecordLink, Session, StoredAttempt
 from aimdlab.session.codes import Compression
 from aimdlab.session.events import LARGEST_LINE_BYTES, Event, parse_event, read_events
 from aimdlab.session.header_file import read_header, write_header
@@ -48,31 +48,10 @@ class AttemptEntry:
 
 
 @dataclass(frozen=True)
-class OpenAttempt:
-    """An attempt's record, and its file, which is open until the next attempt is asked for; a link of the chain."""
+class OpenAttempt(RecordLink):
+    """An attempt's record, and its file, which is open until the next attempt is asked for."""
 
-    record: StoredRecord
     file: h5py.Group
-
-    @property
-    def index(self) -> int:
-        """Position in the chain."""
-        return self.record.index
-
-    @property
-    def previous(self) -> str:
-        """Hash of the record before."""
-        return self.record.previous
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the record."""
-        return self.record.sha256
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        return self.record.name
 
 
 class FolderSession(Session):
@@ -204,7 +183,7 @@ class FolderSession(Session):
             with _open_attempt(path) as file:
                 yield _stored(OpenAttempt(attempt_file.read_record(file, str(path)), file))
 
-    def _check_tail(self, ends: dict[str, ChainEnd]) -> None:
+    def _check_tail(self, ends: dict[str, ChainEnd], verdicts: list[str]) -> None:  # noqa: ARG002 - no tables here
         """Nothing else is in a folder; but it may have been sealed and taken away while it was read."""
         if not (self.path / HEADER_FILE).is_file():
             raise RecordError(f"{self.path} was moved away while it was read")

@@ -151,7 +151,7 @@ class SealedSession(Session):
                 f"{self.path}: the session's header was altered: it is not the one that was sealed"
             )
 
-    def _check_tail(self, ends: dict[str, ChainEnd]) -> Seal:
+    def _check_tail(self, ends: dict[str, ChainEnd], verdicts: list[str]) -> Seal:
         for what, end in ends.items():
             if self.root.get(what) != {"count": end.count, "last": end.sha256}:
                 raise RecordAlteredError(
@@ -166,12 +166,11 @@ class SealedSession(Session):
             raise RecordAlteredError(f"{self.path}: the list of the file's contents was altered: {error}") from error
         check_tree(self._file, tree)
         seal = Seal(hdf5.read_text(self._entry, f"{INTEGRITY}/root_sha256"), self._signed_by())
-        self._check_shown_verdicts()
+        self._check_shown_verdicts(verdicts)
         return seal
 
-    def _check_shown_verdicts(self) -> None:
+    def _check_shown_verdicts(self, recorded: list[str]) -> None:
         """The tables that people look at must say what the records say; RecordAlteredError if they do not."""
-        recorded = [str(record.attempt["score"]["verdict"]) for record in self.records()]
         try:
             shown = [value.decode() for value in hdf5.read_column(self._entry, "attempts", "verdict")]
             steps = [value.decode() for value in hdf5.read_column(self._entry, "verdicts", "verdict")]
