@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 
 import pytest
 
 from command_line import COMMAND, Lab
+from small_disk import run_on_small_disk
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/sys takes no files, not even root's")
@@ -20,16 +19,7 @@ def test_a_place_that_takes_no_files(lab: Lab) -> None:
 
 def test_a_disk_without_room(lab: Lab) -> None:
     """A file system of 8 MB, where Linux lets us mount one."""
-    unshare = shutil.which("unshare")
-    mount = [unshare or "", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    if (
-        unshare is None
-        or subprocess.run([*mount, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("no file system can be mounted here")
-    (lab.folder / "disk").mkdir()
     run = " ".join([*COMMAND, "run", str(lab.campaign), "--session", "disk/session"])
-    script = f"mount -t tmpfs -o size=8m none disk && {{ {run}; echo status $?; ls -A disk; }}"
-    done = subprocess.run([*mount, script], cwd=lab.folder, capture_output=True, text=True, check=False)
+    done = run_on_small_disk(f"{{ {run}; echo status $?; ls -A disk; }}", lab.folder, "8m")
     assert "no room for the session disk/session" in " ".join(done.stderr.split()), done.stderr
     assert done.stdout.split() == ["status", "2"]

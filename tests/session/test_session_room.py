@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from aimdlab.session.model import Attempt
 from aimdlab.session.place import refuse_taken_path, refuse_without_room
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
+from small_disk import run_on_small_disk
 
 
 def test_a_full_disk_is_told_before_anything_is_written(
@@ -150,6 +150,7 @@ from aimdlab.errors import RecordError
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
+from small_disk import run_on_small_disk
 from crash_recovery import attempt_of, header_of
 
 path, ballast = Path("disk/session"), Path("disk/ballast")
@@ -205,17 +206,8 @@ print("kept", len(found))
 
 def test_a_small_disk_that_is_really_full(tmp_path: Path) -> None:
     """A file system of 24 MB, where Linux lets us mount one."""
-    unshare = shutil.which("unshare")
-    mount = [unshare or "", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    if (
-        unshare is None
-        or subprocess.run([*mount, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("no file system can be mounted here")
-    (tmp_path / "disk").mkdir()
     (tmp_path / "program.py").write_text(SMALL_DISK.format(path=sys.path))
-    command = f"mount -t tmpfs -o size=24m none disk && exec {sys.executable} -W error::UserWarning program.py"
-    done = subprocess.run([*mount, command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_on_small_disk(f"exec {sys.executable} -W error::UserWarning program.py", tmp_path, "24m")
     assert done.returncode == 0, done.stdout + done.stderr
     said = done.stdout.splitlines()
     assert said[0].startswith("disk full: ")
