@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from aimdlab.cli import verdicts
-from aimdlab.cli.output import new_folder, print_json
+from aimdlab.cli.output import new_folder
 from aimdlab.cli.run import execute
 from aimdlab.config.shipped import shipped_root
 from aimdlab.sequencer.campaign import BenchChoice, ClockKind
@@ -18,8 +18,4 @@ def demo(out: Path | None, clock: ClockKind | None, *, as_json: bool) -> int:
     new_folder(folder)
     campaign = shipped_root() / "configs" / "campaigns" / "demo.yaml"
     outcome = execute(campaign, folder / "session", BenchChoice(clock))
-    if as_json:
-        print_json(verdicts.as_json(outcome))
-    else:
-        verdicts.print_table(outcome)
-    return verdicts.exit_status(outcome)
+    return verdicts.show(outcome, as_json=as_json)

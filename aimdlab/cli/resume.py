@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aimdlab.cli import verdicts
-from aimdlab.cli.output import print_json, status
+from aimdlab.cli.output import status
 from aimdlab.cli.run import attended
 from aimdlab.sequencer.campaign import BenchChoice
 from aimdlab.sequencer.resume import resume_campaign, session_folder
@@ -17,10 +17,6 @@ def resume(session: Path, campaign: Path | None, choice: BenchChoice, operator: 
     """Go on with an interrupted session, show the table of all of it; returns the exit status."""
     folder = session_folder(session)
     outcome = attended(folder, operator, lambda attendance: resume_campaign(folder, campaign, choice, attendance))
-    if as_json:
-        print_json(verdicts.as_json(outcome))
-    else:
-        if outcome.run is None:
-            status.print("there was nothing left to run: the session was sealed", soft_wrap=True)
-        verdicts.print_table(outcome)
-    return verdicts.exit_status(outcome)
+    if outcome.run is None and not as_json:
+        status.print("there was nothing left to run: the session was sealed", soft_wrap=True)
+    return verdicts.show(outcome, as_json=as_json)

@@ -14,7 +14,7 @@ from aimdlab.bench.operator import TerminalOperator
 from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.cli import verdicts
 from aimdlab.cli.options import login_name
-from aimdlab.cli.output import covers, duration, print_json, size, status
+from aimdlab.cli.output import covers, duration, size, status
 from aimdlab.cli.progress import TerminalProgress
 from aimdlab.cli.signature import signed_with
 from aimdlab.errors import ConfigurationError, SessionExistsError
@@ -28,11 +28,7 @@ from aimdlab.sequencer.tries import Tries
 def run(campaign: Path, session: Path, clock: ClockKind | None, attach: str, operator: str, *, as_json: bool) -> int:
     """Run a campaign, show the table; returns the exit status."""
     outcome = execute(campaign, session, BenchChoice(clock, attach), operator)
-    if as_json:
-        print_json(verdicts.as_json(outcome))
-    else:
-        verdicts.print_table(outcome)
-    return verdicts.exit_status(outcome)
+    return verdicts.show(outcome, as_json=as_json)
 
 
 def execute(campaign: Path, session: Path, choice: BenchChoice, operator: str = "") -> Outcome:

@@ -11,14 +11,14 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from aimdlab.cli.output import console, covers, duration
+from aimdlab.cli.output import console, covers, duration, print_json
 from aimdlab.cli.signature import key_json, signed_with
 from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
 from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
 from aimdlab.sequencer.tries import cut_off
 from aimdlab.session.reader import open_session
-from aimdlab.session.verdicts import StepResult
+from aimdlab.session.verdicts import StepResult, Tried, results_of
 
 STYLE = {
     Verdict.PASS: "green",
@@ -33,10 +33,14 @@ STYLE = {
 _LONGEST = 40
 
 
-def exit_status(outcome: CampaignOutcome) -> int:
-    """0 if every step is PASS or OMITTED, else 1."""
-    with open_session(outcome.session) as session:
-        return status_of(result.verdict for result in session.steps())
+def show(outcome: CampaignOutcome, *, as_json: bool) -> int:
+    """Print the table of all that the session holds, or the same as JSON; returns the exit status."""
+    tests, rows, exposure_s = _read(outcome)
+    if as_json:
+        print_json(_as_json(outcome, tests, rows, exposure_s))
+    else:
+        _print_table(outcome, tests, rows, exposure_s)
+    return status_of(row.result.verdict for row in rows)
 
 
 def status_of(verdicts: Iterable[Verdict]) -> int:
@@ -44,9 +48,10 @@ def status_of(verdicts: Iterable[Verdict]) -> int:
     return int(any(verdict not in (Verdict.PASS, Verdict.OMITTED) for verdict in verdicts))
 
 
-def as_json(outcome: CampaignOutcome) -> dict[str, Any]:
+def _as_json(
+    outcome: CampaignOutcome, tests: list[dict[str, Any]], rows: list[_Row], exposure_s: float
+) -> dict[str, Any]:
     """Everything the table shows, and more, for scripts."""
-    tests, rows, exposure_s = _read(outcome)
     run = outcome.run
     return {
         "session": str(outcome.session),
@@ -67,9 +72,8 @@ def as_json(outcome: CampaignOutcome) -> dict[str, Any]:
     }
 
 
-def print_table(outcome: CampaignOutcome) -> None:
+def _print_table(outcome: CampaignOutcome, tests: list[dict[str, Any]], rows: list[_Row], exposure_s: float) -> None:
     """The table, the counts, the times and where the session is."""
-    tests, rows, exposure_s = _read(outcome)
     done = [row for row in rows if row.result.verdict is not Verdict.OMITTED]
     shown = done if len(done) <= _LONGEST else [row for row in done if row.result.verdict is not Verdict.PASS]
     parameters, fixed = parameter_columns([row.step for row in rows])
@@ -205,11 +209,14 @@ def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_Row], f
     """The tests, the steps with their attempts, and the exposures of all attempts, from the session."""
     with open_session(outcome.session) as session:
         attempts: dict[int, list[_Try]] = {}
+        tried: dict[int, list[Tried]] = {}
         exposure_s = 0.0
-        for attempt in session.attempts():
-            attempts.setdefault(attempt.step, []).append(_Try(attempt.number, attempt.score))
+        for index, attempt in enumerate(session.attempts()):
+            score = attempt.score
+            attempts.setdefault(attempt.step, []).append(_Try(attempt.number, score))
+            tried.setdefault(attempt.step, []).append(Tried(score.verdict, score.stands, index, score.reason))
             exposure_s += attempt.exposure_s
-        planned = zip(session.header.plan, session.steps(), strict=True)
+        planned = zip(session.header.plan, results_of(session.header, tried), strict=True)
         cut: dict[int, list[int]] = {}
         for one in cut_off(session.events()):
             cut.setdefault(one.step, []).append(one.number)
