@@ -5,12 +5,15 @@ Each speaks to a technician: what happened, where (file and key, or instrument a
     AimdlabError                     exit status of the command line
     ├── ConfigurationError           2   a file, a key or an option is wrong; nothing was switched on
     ├── SessionExistsError           2   the session path is taken; nothing recorded is ever overwritten
+    ├── InUseError                   2   the bench or the session is in the hands of another run
     ├── BenchError                   3   the bench cannot do what is asked
     │   ├── InstrumentError          3   one instrument, with the command in hand
     │   │   ├── LinkError            3   it does not answer, or not in time
     │   │   ├── IdentityError        3   another instrument than the bench file says
     │   │   └── InstrumentRefusal    3   it reported an error of its own
     │   ├── SafeStateError           3   something could not be switched off
+    │   ├── GuardianError            3   the guardian cannot watch over the run, or is lost
+    │   ├── FaultStopError           3   the campaign's fault policy says to stop here
     │   └── SimulationError          3   the simulated bench failed
     ├── StoppedByPersonError         4   Ctrl-C or a command of a person
     ├── WorkerLostError             70   a process of aimdlab's own was lost; says nothing of the record
@@ -38,6 +41,12 @@ class ConfigurationError(AimdlabError):
 
 class SessionExistsError(AimdlabError):
     """The session path is already there; sessions are never overwritten."""
+
+    exit_status = 2
+
+
+class InUseError(AimdlabError):
+    """The bench or the session is in the hands of another run; nothing was switched on."""
 
     exit_status = 2
 
@@ -75,6 +84,14 @@ class InstrumentRefusal(InstrumentError):  # noqa: N818 - it is the instrument t
 
 class SafeStateError(BenchError):
     """One or more instruments could not be made safe; the message lists each."""
+
+
+class GuardianError(BenchError):
+    """The guardian cannot watch over the run: not started, an instrument out of its reach, or lost."""
+
+
+class FaultStopError(BenchError):
+    """The campaign's fault policy says to stop here; the bench is safe and the session can be gone on with."""
 
 
 class SimulationError(BenchError):
