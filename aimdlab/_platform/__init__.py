@@ -1,4 +1,4 @@
-"""The one module that knows the operating system: durable files, processes, memory, the host's description."""
+"""The one place that knows the operating system: durable files, locks, processes, memory, the host's description."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from aimdlab._platform._lock import FileLock as FileLock
 
 Buffer = bytes | bytearray | memoryview
 
