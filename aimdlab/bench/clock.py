@@ -47,7 +47,10 @@ class Clock(Protocol):
         ...
 
     def wait(self, future: Future[Result]) -> Result:
-        """The result of another thread's work; bench time may pass meanwhile."""
+        """The result of another thread's work; bench time may pass meanwhile.
+
+        In the main thread it raises what the watch callback raises (a person wants to stop at once).
+        """
         ...
 
     def begin_work(self) -> None:
@@ -69,13 +72,20 @@ class RealClock:
     Args:
         attention: called at least every ``tick_s`` of a long sleep, in the sleeping thread; raises to end the sleep.
         tick_s: longest time without attention.
+        watch: called now and then while the main thread waits for another thread's result; raises to end the wait.
     """
 
     kind = "real"
 
-    def __init__(self, attention: Callable[[], None] = _nothing, tick_s: float = 0.1) -> None:
+    def __init__(
+        self,
+        attention: Callable[[], None] = _nothing,
+        tick_s: float = 0.1,
+        watch: Callable[[], None] = _nothing,
+    ) -> None:
         self._attention = attention
         self._tick_s = tick_s
+        self._watch = watch
         self._pause = threading.Event()  # never set; Event.wait is the portable interruptible sleep
 
     def now_s(self) -> float:
@@ -95,6 +105,7 @@ class RealClock:
 
     def wait(self, future: Future[Result]) -> Result:
         """The result of ``future``."""
+        _wait_until_done(future, self._watch)
         return future.result()
 
     def begin_work(self) -> None:
@@ -113,15 +124,21 @@ class VirtualClock:
         advance: moves the simulated world to the time given and returns the time reached (the control socket).
         start_s: world time at the start.
         attention: called before and after a sleep, and in the main thread during it; raises to end it.
+        watch: called now and then while the main thread waits for another thread's result; raises to end the wait.
     """
 
     kind = "virtual"
 
     def __init__(
-        self, advance: Callable[[float], float], start_s: float, attention: Callable[[], None] = _nothing
+        self,
+        advance: Callable[[float], float],
+        start_s: float,
+        attention: Callable[[], None] = _nothing,
+        watch: Callable[[], None] = _nothing,
     ) -> None:
         self._advance = advance
         self._attention = attention
+        self._watch = watch
         self._lock = threading.Lock()
         self._now_s = start_s
         self._tokens = 1
@@ -175,7 +192,7 @@ class VirtualClock:
         future.add_done_callback(lambda _: take_back())
         try:
             self.end_work()
-            _wait_until_done(future)
+            _wait_until_done(future, self._watch)
             take_back()  # the result is there a moment before the callbacks are called
         except BaseException:  # Ctrl-C; whoever waited has work again
             take_back()
@@ -224,10 +241,13 @@ class VirtualClock:
         woken.set()
 
 
-def _wait_until_done(future: Future[Result]) -> None:
+def _wait_until_done(future: Future[Result], watch: Callable[[], None]) -> None:
     """Wait for a future without taking what it holds; concurrent.futures.wait takes several times as long."""
     while not future.done():
         try:
             future.exception(timeout=_POLL_S)
-        except (TimeoutError, CancelledError):
+        except TimeoutError:
+            if threading.current_thread() is threading.main_thread():
+                watch()
+        except CancelledError:
             continue

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import queue
+import threading
 from collections.abc import Mapping
 from typing import Protocol, TextIO
 
 from aimdlab.errors import StoppedByPersonError
+
+_POLL_S = 0.2
 
 
 class Operator(Protocol):
@@ -33,30 +38,78 @@ class Operator(Protocol):
 _DONE, _STOP = "done", "stop"
 
 
+class Listener(Protocol):
+    """What else can be heard while a person is asked, and where it is written down that he was."""
+
+    def check(self) -> None:
+        """Raise StoppedByPersonError if somebody wants to stop; shows that the run lives."""
+        ...
+
+    def answer(self) -> tuple[str, str] | None:
+        """The next answer that came in another way (``aimdlab tell PATH answer TEXT``) and who gave it, or None."""
+        ...
+
+    def report(self, kind: str, message: str) -> None:
+        """Write down what was asked and answered."""
+        ...
+
+
 class TerminalOperator:
-    """Asks at the terminal.
+    """Asks at the terminal, and takes what is answered elsewhere too.
 
     Args:
-        source: where answers are typed.
+        source: where answers are typed; None if nobody is at the terminal.
         screen: where questions are shown; standard error, so that ``--json`` output stays clean.
+        listener: hears answers and wishes from elsewhere while a question is open.
     """
 
-    def __init__(self, source: TextIO, screen: TextIO) -> None:
-        self._source = source
+    def __init__(self, source: TextIO | None, screen: TextIO, listener: Listener | None = None) -> None:
+        self._typed = _TypedLines(source) if source is not None else None
         self._screen = screen
+        self._listener = listener
 
     def ask(self, question: str, choices: tuple[str, ...] = ()) -> str:
-        """Ask until one of ``choices`` is typed; the end of the input counts as nobody being there."""
+        """Ask until one of ``choices`` is answered; the end of the terminal's input counts as nobody being there.
+
+        Without a terminal the question stays open until somebody answers it elsewhere.
+        """
         prompt = f"{question} [{'/'.join(choices)}] " if choices else f"{question} "
+        self._forget_answers()
+        self._report("question.asked", prompt.rstrip())
         while True:
             self._screen.write(prompt)
             self._screen.flush()
-            line = self._source.readline()
-            if not line:
-                raise StoppedByPersonError(f"nobody answered: {question}")
-            answer = line.strip()
+            answer, sender = self._next(question)
+            answer = answer.strip()
             if not choices or answer in choices:
+                self._report("question.answered", f"{question} {sender} answers: {answer}")
                 return answer
+
+    def _next(self, question: str) -> tuple[str, str]:
+        """The next line that is typed, or the next answer from elsewhere, and whose it is."""
+        while True:
+            if self._listener is not None:
+                self._listener.check()
+                heard = self._listener.answer()
+                if heard is not None:
+                    return heard[0], heard[1] or "somebody"
+            if self._typed is None:
+                threading.Event().wait(_POLL_S)
+                continue
+            line = self._typed.next(_POLL_S)
+            if line is not None:
+                if not line:
+                    raise StoppedByPersonError(f"nobody answered: {question}")
+                return line, "the terminal"
+
+    def _forget_answers(self) -> None:
+        """What was answered before anything was asked is no answer to this."""
+        while self._listener is not None and (heard := self._listener.answer()) is not None:
+            self._report("answer.unasked", f"nobody had been asked: {heard[1] or 'somebody'} answered {heard[0]!r}")
+
+    def _report(self, kind: str, message: str) -> None:
+        if self._listener is not None:
+            self._listener.report(kind, message)
 
     def carry_out(self, kind: str, target: str, text: str) -> None:
         """Show ``text`` and wait for "done"; "stop" ends the run."""
@@ -68,6 +121,50 @@ class TerminalOperator:
         """Show ``text`` and wait for "yes" or "no"."""
         _ = kind
         return self.ask(text, ("yes", "no")) == "yes"
+
+
+class _TypedLines:
+    """Lines as they are typed, read beside whoever waits for them, so that he can listen elsewhere too."""
+
+    def __init__(self, source: TextIO) -> None:
+        self._source = source
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader: threading.Thread | None = None
+        self._ended = False
+
+    def next(self, patience_s: float) -> str | None:
+        """The next line, with its end; "" at the end of the input; None if nothing is typed for ``patience_s``."""
+        if self._ended and self._lines.empty():
+            return ""
+        if self._reader is None:
+            self._reader = threading.Thread(target=self._read, name="terminal", daemon=True)
+            self._reader.start()
+        try:
+            line = self._lines.get(timeout=patience_s)
+        except queue.Empty:
+            return None
+        self._ended = self._ended or not line
+        return line
+
+    def _read(self) -> None:
+        try:
+            descriptor = self._source.fileno()
+        except (OSError, ValueError, AttributeError):  # no file of the system's: a text in memory
+            while line := self._source.readline():
+                self._lines.put(line)
+            self._lines.put("")
+            return
+        # Not through the file object: a thread that waits in it holds its lock, and the interpreter's end would wait
+        # for that in vain and abort the process.
+        rest = b""
+        try:
+            while data := os.read(descriptor, 4096):
+                *whole, rest = (rest + data).split(b"\n")
+                for typed in whole:
+                    self._lines.put(typed.decode(errors="replace") + "\n")
+        except OSError:
+            pass  # the terminal is gone: nobody is there
+        self._lines.put("")
 
 
 class ScriptedOperator:

@@ -47,7 +47,7 @@ def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]
 
         attendance = Attendance(
             attention,
-            TerminalOperator(sys.stdin, sys.stderr),
+            TerminalOperator(sys.stdin, sys.stderr, attention),
             operator or login_name(),
             progress,
             lambda plan, bench, simulated, tries: _announce(session, plan, bench, simulated, tries),

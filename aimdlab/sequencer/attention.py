@@ -1,18 +1,24 @@
 """What a person wants of a run: Ctrl-C, a stop signal, or a command in the session's inbox.
 
 Looked at whenever the run waits, and between the parts of a step. Ctrl-C, SIGTERM, a closed terminal end the run at the
-next such place: what is being written is finished, outputs go off, what was committed stays. A signal only raises a
-flag, however often it comes, so nothing can cut the switching off or a half-written record short.
+next such place: what is being written is finished, outputs go off, what was committed stays. A second, or ``abort``,
+means now: an instrument that keeps the run waiting is waited for no longer, and the guardian switches off at once over
+its own connections. A signal only raises a flag, however often it comes, so nothing can cut the switching off or a
+half-written record short.
+
+Whenever it is looked at, the run shows the guardian that it lives, and sees that the guardian does.
 """
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Protocol
 
 from aimdlab.bench.events import EventSink
 from aimdlab.errors import StoppedByPersonError
@@ -24,29 +30,84 @@ _POLL_S = 0.2
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 
 
+class Watcher(Protocol):
+    """Who watches over the run: the guardian, as the run sees it."""
+
+    def sign(self) -> None:
+        """The run's main thread lives."""
+        ...
+
+    def check(self) -> None:
+        """Raise GuardianError if nobody watches any more."""
+        ...
+
+    def make_safe_now(self) -> None:
+        """Switch every source off, beside the run."""
+        ...
+
+
 class Attention:
     """Collects the wishes of persons; :meth:`check` raises StoppedByPersonError once one of them is to stop."""
 
     def __init__(self) -> None:
         self._inbox: Inbox | None = None
         self._events: EventSink | None = None
+        self._watcher: Watcher | None = None
         self._stop_reason = ""
+        self._urgent = False
         self._paused = False
         self._next_poll_s = 0.0
+        self._answers: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
     def listen(self, inbox: Inbox, events: EventSink) -> None:
         """Take commands from ``inbox`` from now on."""
         self._inbox, self._events = inbox, events
 
-    def stop(self, reason: str) -> None:
-        """Ask for a stop."""
+    def show_to(self, watcher: Watcher | None) -> None:
+        """Show ``watcher`` signs of life from now on; None: nobody watches any more, and nobody need."""
+        self._watcher = watcher
+
+    def stop(self, reason: str, *, urgent: bool = False) -> None:
+        """Ask for a stop; an urgent one, or the second, is for now."""
+        if not urgent and not self._stop_reason:
+            self._stop_reason = reason
+            return
         self._stop_reason = self._stop_reason or reason
+        self._urgent = True
+        watcher = self._watcher
+        if watcher is not None:
+            # Beside: this may be a signal's handler, and the run must not wait for the guardian.
+            threading.Thread(target=watcher.make_safe_now, name="make-safe-now", daemon=True).start()
 
     def check(self) -> None:
-        """Raise StoppedByPersonError if somebody wants to stop; cheap enough to be called often."""
+        """Raise StoppedByPersonError if somebody wants to stop, GuardianError if nobody watches over the run any more.
+
+        Cheap enough to be called often.
+        """
         self._poll()
         if self._stop_reason:
             raise StoppedByPersonError(self._stop_reason)
+        if self._watcher is not None:
+            if threading.current_thread() is threading.main_thread():
+                self._watcher.sign()
+            self._watcher.check()
+
+    def watch(self) -> None:
+        """While an instrument is waited for: raise StoppedByPersonError, once, if somebody wants to stop at once."""
+        if self._watcher is not None:
+            self._watcher.sign()
+        self._poll()
+        if self._urgent:
+            self._urgent = False
+            raise StoppedByPersonError(self._stop_reason)
+
+    def answer(self) -> tuple[str, str] | None:
+        """The next answer from the inbox and who gave it, or None."""
+        try:
+            said = self._answers.get_nowait()
+        except queue.Empty:
+            return None
+        return said.text, said.sender
 
     def pause_if_asked(self, make_safe: Callable[[], None]) -> None:
         """Between steps: if a pause was asked for, make the bench safe and wait for ``continue``."""
@@ -54,18 +115,21 @@ class Attention:
         if not self._is_paused():
             return
         make_safe()
-        self._report("run.paused", "the run waits for 'continue'; the bench is safe")
+        self.report("run.paused", "the run waits for 'continue'; the bench is safe")
         waiting = threading.Event()  # never set; Event.wait is the portable interruptible sleep
         while self._is_paused():
             waiting.wait(_POLL_S)
             self.check()
-        self._report("run.continued", "the run goes on")
+        self.report("run.continued", "the run goes on")
 
     def obey(self, command: Command) -> None:
         """Take a command of a person."""
         match command.word:
             case "stop" | "abort":
-                self.stop(f"{command.word} asked for by {command.sender or 'somebody'}")
+                urgent = command.word == "abort"
+                self.stop(f"{command.word} asked for by {command.sender or 'somebody'}", urgent=urgent)
+            case "answer":
+                self._answers.put(command)
             case "pause":
                 self._paused = True
             case "continue":
@@ -95,6 +159,7 @@ class Attention:
         for command in self._inbox.poll():
             self.obey(command)
 
-    def _report(self, kind: str, message: str) -> None:
+    def report(self, kind: str, message: str) -> None:
+        """Put what happened between the run and persons into the event log, once there is one."""
         if self._events is not None:
             self._events.record(kind, message, source="sequencer", durable=True)

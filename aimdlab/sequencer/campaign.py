@@ -206,8 +206,8 @@ def _simulated(bench: Loaded[BenchFile], choice: BenchChoice) -> SimulatedBench 
 
 def _clock(choice: BenchChoice, simulated: SimulatedBench | None, attention: Attention) -> Clock:
     if simulated is None or choice.clock == "real":
-        return RealClock(attention.check)
-    return VirtualClock(simulated.advance, simulated.claim_time(), attention.check)
+        return RealClock(attention.check, watch=attention.watch)
+    return VirtualClock(simulated.advance, simulated.claim_time(), attention.check, attention.watch)
 
 
 def _no_mark(step: int, attempt: int) -> None:

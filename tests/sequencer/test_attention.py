@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from aimdlab.errors import StoppedByPersonError
+from aimdlab.errors import GuardianError, StoppedByPersonError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.session.events import EventLog
 from aimdlab.session.inbox import Inbox, send
+from patience import LIMIT_S
 
 
 @pytest.fixture
@@ -60,6 +61,77 @@ def test_a_stop_ends_a_pause(session: Path) -> None:
     send(session, "pause")
     with pytest.raises(StoppedByPersonError):
         attention.pause_if_asked(lambda: send(session, "stop"))
+    events.close()
+
+
+class Watcher:
+    """A guardian as the run sees it."""
+
+    def __init__(self) -> None:
+        self.signs, self.lost = 0, False
+        self.safe = threading.Event()
+
+    def sign(self) -> None:
+        self.signs += 1
+
+    def check(self) -> None:
+        if self.lost:
+            raise GuardianError("the guardian is gone")
+
+    def make_safe_now(self) -> None:
+        self.safe.set()
+
+
+def test_whoever_watches_sees_signs_of_life_and_is_watched() -> None:
+    attention, watcher = Attention(), Watcher()
+    attention.check()
+    attention.show_to(watcher)
+    attention.check()
+    attention.watch()
+    assert watcher.signs == 2
+    other = threading.Thread(target=attention.check)
+    other.start()
+    other.join()
+    assert watcher.signs == 2, "only the main thread shows that the run lives"
+    watcher.lost = True
+    with pytest.raises(GuardianError):
+        attention.check()
+    attention.show_to(None)
+    attention.check()
+
+
+def test_the_first_wish_waits_for_the_instrument_and_the_second_does_not(session: Path) -> None:
+    attention, events = listening(session)
+    watcher = Watcher()
+    attention.show_to(watcher)
+    attention.stop("stopped by Ctrl-C")
+    attention.watch()
+    assert not watcher.safe.is_set()
+    attention.stop("stopped by Ctrl-C")
+    with pytest.raises(StoppedByPersonError, match="Ctrl-C"):
+        attention.watch()
+    assert watcher.safe.wait(LIMIT_S)
+    attention.watch()  # once: what follows is the way out
+    with pytest.raises(StoppedByPersonError):
+        attention.check()
+    events.close()
+
+
+def test_abort_is_for_now(session: Path) -> None:
+    attention, events = listening(session)
+    send(session, "abort", sender="a.smith")
+    with pytest.raises(StoppedByPersonError, match=r"abort asked for by a\.smith"):
+        attention.watch()
+    events.close()
+
+
+def test_an_answer_is_kept_until_it_is_asked_for(session: Path) -> None:
+    attention, events = listening(session)
+    assert attention.answer() is None
+    send(session, "answer", "done", sender="a.smith")
+    attention.check()
+    assert attention.answer() == ("done", "a.smith")
+    assert attention.answer() is None
     events.close()
 
 
