@@ -9,11 +9,12 @@ from typing import Any, TypeVar, cast
 from aimdlab.bench.clock import Clock
 from aimdlab.bench.driver import Driver, Identity
 from aimdlab.bench.events import EventSink, NoEvents
+from aimdlab.bench.identity import mismatch
 from aimdlab.bench.link import VisaLink
 from aimdlab.bench.operator import Operator
 from aimdlab.bench.register import Equipment, resolve_equipment
 from aimdlab.bench.roles import Oscilloscope, Role, Waveform
-from aimdlab.bench.safe_state import SafeAction, carry_out, not_safe
+from aimdlab.bench.safe_state import SafeAction, carry_out, driver_action, limit_for, not_safe
 from aimdlab.capture import Capture
 from aimdlab.config.bench import BenchFile, MonitorEntry
 from aimdlab.config.campaign import Loaded
@@ -21,11 +22,6 @@ from aimdlab.config.loading import problem
 from aimdlab.errors import IdentityError, LinkError, RecordError
 
 Player = TypeVar("Player")
-
-# On top of the time-out of one reply: what a reconnect and the few commands of a safe state may take.
-_SAFE_MARGIN_S = 3.0
-# However long a reply may take in a measurement: a person must know soon that something is still on.
-_SAFE_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -210,39 +206,20 @@ def _check_identity(bench: Loaded[BenchFile], equipment: Equipment, found: Ident
     expected = equipment.entry.identity
     if expected is None or not equipment.driver.NEEDS_LINK:
         return
-    for field in ("manufacturer", "model", "serial", "firmware"):
-        wanted, answered = getattr(expected, field), getattr(found, field)
-        if wanted is not None and wanted.strip().casefold() != answered.strip().casefold():
-            where = problem(
-                bench.source,
-                ("instruments", equipment.name, "identity", field),
-                f"{wanted!r} is expected, {answered!r} answered. Connect the right instrument or correct the file.",
-            )
-            raise IdentityError(str(where), instrument=equipment.name, command="*IDN?")
-    if found.model not in equipment.driver.MODELS:
-        where = problem(
-            bench.source,
-            ("instruments", equipment.name, "driver"),
-            f"{equipment.entry.driver!r} was not written for a {found.model}; it knows "
-            f"{', '.join(equipment.driver.MODELS)}.",
-        )
+    wrong = mismatch(expected.model_dump(), equipment.driver.MODELS, found)
+    if wrong is not None:
+        key = ("driver",) if wrong.field == "driver" else ("identity", wrong.field)
+        where = problem(bench.source, ("instruments", equipment.name, *key), wrong.what)
         raise IdentityError(str(where), instrument=equipment.name, command="*IDN?")
 
 
 def _safe_action(connected: Connected) -> SafeAction:
-    link, driver = connected.link, connected.driver
-
-    def act() -> None:
-        # A link that fails in here is broken from then on, so that the next try begins with a new connection.
-        if link is not None and link.is_broken:
-            link.reconnect()
-        driver.make_safe()
-
-    return SafeAction(
-        instrument=connected.equipment.name,
-        roles=driver.ROLES,
-        act=act,
-        limit_s=min(connected.equipment.entry.timeout + _SAFE_MARGIN_S, _SAFE_LIMIT_S),
+    return driver_action(
+        connected.equipment.name,
+        connected.driver,
+        connected.link,
+        connected.identity,
+        limit_for(connected.equipment.entry.timeout),
     )
 
 

@@ -1,21 +1,32 @@
 """Safe state: every source off, in a fixed order, each call repeated until it succeeds or its time is over.
 
 Order: RF generators, signal generators, then drive amplifiers, then the rest. Sources go first because an amplifier
-that is disabled under drive can answer with a transient.
+that is disabled under drive can answer with a transient. Whoever hangs delays the next by ``HEAD_START_S`` at most: the
+order holds whenever all answer, and nobody keeps another on.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from aimdlab.bench.driver import Driver, Identity
+from aimdlab.bench.link import VisaLink
 from aimdlab.bench.roles import Role
-from aimdlab.errors import AimdlabError, SafeStateError
+from aimdlab.errors import AimdlabError, IdentityError, SafeStateError
+
+HEAD_START_S = 0.25
+"""The longest that an instrument waits for the one before it in the order."""
 
 # Between two tries: a LAN bridge or an instrument that restarts its server refuses for a moment.
 _PAUSE_S = 0.25
+# On top of the time-out of one reply: what a reconnect and the few commands of a safe state may take.
+_MARGIN_S = 3.0
+# However long a reply may take in a measurement: a person must know soon that something is still on.
+_LIMIT_S = 10.0
 
 ORDER: tuple[Role, ...] = (Role.RF_GENERATOR, Role.SIGNAL_GENERATOR, Role.DRIVE_AMPLIFIER)
 
@@ -37,6 +48,54 @@ class SafeAction:
     limit_s: float
 
 
+@dataclass(frozen=True)
+class SafeResult:
+    """What became of one instrument.
+
+    Attributes:
+        instrument: its name in the bench file.
+        problem: why it may still be on; "" if it is off.
+        took_s: real time from its first try on.
+    """
+
+    instrument: str
+    problem: str
+    took_s: float
+
+
+def limit_for(timeout_s: float) -> float:
+    """How long a run tries to make an instrument safe that may take ``timeout_s`` for one reply."""
+    return min(timeout_s + _MARGIN_S, _LIMIT_S)
+
+
+def driver_action(name: str, driver: Driver, link: VisaLink | None, identity: Identity, limit_s: float) -> SafeAction:
+    """The action of an instrument with its driver; a broken link is opened anew.
+
+    Whoever answers a new connection must be the instrument that answered before: ``identity``. Another one that was
+    switched off says nothing of what this one does.
+    """
+
+    proven = True
+
+    def act() -> None:
+        nonlocal proven
+        # A link that fails in here is broken from then on, so that the next try begins with a new connection.
+        if link is not None and link.is_broken:
+            proven = False
+            link.reconnect()
+        driver.make_safe()
+        if not proven and (answered := driver.identify()) != identity:
+            raise IdentityError(
+                f"another instrument answers there: {answered.manufacturer} {answered.model}, serial "
+                f"{answered.serial or 'unknown'}. Nobody knows whether the right one is off",
+                instrument=name,
+                command="*IDN?",
+            )
+        proven = True
+
+    return SafeAction(instrument=name, roles=driver.ROLES, act=act, limit_s=limit_s)
+
+
 def safe_order(actions: Iterable[SafeAction]) -> list[SafeAction]:
     """The actions in the order in which they are carried out."""
 
@@ -46,30 +105,33 @@ def safe_order(actions: Iterable[SafeAction]) -> list[SafeAction]:
     return sorted(actions, key=rank)
 
 
-def make_safe(actions: Iterable[SafeAction]) -> list[str]:
-    """Carry the actions out; see :func:`carry_out`.
+def carry_out(
+    actions: Iterable[SafeAction], tell: Callable[[SafeResult], None] = lambda _result: None
+) -> tuple[list[str], dict[str, str]]:
+    """Carry the actions out, begun in order; an instrument that fails or hangs does not keep the others on.
 
-    Returns the names in the order done; SafeStateError lists every instrument that could not be made safe.
+    All limits run at the same time. Returns the names in the order in which they were done, and the problem of every
+    other instrument by its name; ``tell`` is called with each result, in this thread, as soon as it is known.
     """
-    done, problems = carry_out(actions)
-    if problems:
-        raise not_safe(problems)
-    return done
-
-
-def carry_out(actions: Iterable[SafeAction]) -> tuple[list[str], dict[str, str]]:
-    """Carry the actions out in order; an instrument that fails or hangs does not keep the others on.
-
-    Returns the names in the order done, and the problem of every other instrument by its name.
-    """
+    results: queue.SimpleQueue[SafeResult] = queue.SimpleQueue()
+    tries: dict[str, _Try] = {}
     done: list[str] = []
     problems: dict[str, str] = {}
-    for action in safe_order(actions):
-        problem = _limited(action)
-        if problem:
-            problems[action.instrument] = problem
-        else:
-            done.append(action.instrument)
+    try:
+        for action in safe_order(actions):
+            tries[action.instrument] = attempt = _Try(action, results)
+            attempt.first_try_over.wait(HEAD_START_S)
+        while tries:
+            result = _next(results, tries)
+            del tries[result.instrument]
+            if result.problem:
+                problems[result.instrument] = result.problem
+            else:
+                done.append(result.instrument)
+            tell(result)
+    finally:
+        for attempt in tries.values():
+            attempt.over.set()
     return done, problems
 
 
@@ -79,27 +141,50 @@ def not_safe(problems: Mapping[str, str]) -> SafeStateError:
     return SafeStateError(f"NOT SAFE, switch off by hand now: {', '.join(problems)}. ({why})")
 
 
-def _limited(action: SafeAction) -> str:
-    """Try until it is done or ``limit_s`` is over; returns the last problem, or "" once it is done."""
-    deadline_s = time.monotonic() + action.limit_s
-    last = [f"no answer within {action.limit_s:g} s"]
-    done, over = threading.Event(), threading.Event()
+class _Try:
+    """One action, tried again and again in a thread of its own: a hung call cannot be ended, only left behind."""
 
-    def run() -> None:
-        while not over.is_set():
+    def __init__(self, action: SafeAction, results: queue.SimpleQueue[SafeResult]) -> None:
+        self.action = action
+        self.over = threading.Event()  # set: nothing is tried again, since it was reported
+        self.first_try_over = threading.Event()
+        self._problem = f"no answer within {action.limit_s:g} s"
+        self._began_s = time.monotonic()
+        threading.Thread(target=self._run, args=(results,), name=f"make-safe-{action.instrument}", daemon=True).start()
+
+    @property
+    def left_s(self) -> float:
+        return self._began_s + self.action.limit_s - time.monotonic()
+
+    def given_up(self) -> SafeResult:
+        self.over.set()
+        return self._result(self._problem)
+
+    def _run(self, results: queue.SimpleQueue[SafeResult]) -> None:
+        while not self.over.is_set():
             try:
-                action.act()
+                self.action.act()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is reported and the others go off
-                last.append(str(error) if isinstance(error, AimdlabError) else f"{type(error).__name__}: {error}")
-                over.wait(_PAUSE_S)
+                known = isinstance(error, AimdlabError)
+                self._problem = str(error) if known else f"{type(error).__name__}: {error}"
+                self.first_try_over.set()
+                self.over.wait(_PAUSE_S)
             else:
-                done.set()
+                results.put(self._result(""))
+                self.first_try_over.set()
                 return
 
-    # Its own thread, because a hung call cannot be ended: it is left behind and reported.
-    threading.Thread(target=run, name=f"make-safe-{action.instrument}", daemon=True).start()
-    try:
-        done.wait(max(0.0, deadline_s - time.monotonic()))
-    finally:
-        over.set()  # nothing is tried again once it was reported
-    return "" if done.is_set() else last[-1]
+    def _result(self, problem: str) -> SafeResult:
+        return SafeResult(self.action.instrument, problem, time.monotonic() - self._began_s)
+
+
+def _next(results: queue.SimpleQueue[SafeResult], tries: Mapping[str, _Try]) -> SafeResult:
+    """The next success, or that whose time is over first; one that succeeds after it was given up says nothing more."""
+    while True:
+        first = min(tries.values(), key=lambda attempt: attempt.left_s)
+        try:
+            result = results.get(timeout=max(0.0, first.left_s))
+        except queue.Empty:
+            return first.given_up()
+        if result.instrument in tries:
+            return result

@@ -1,11 +1,12 @@
 import threading
-from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
+from aimdlab.bench.driver import Identity
 from aimdlab.bench.roles import Role
-from aimdlab.bench.safe_state import SafeAction, make_safe
-from aimdlab.errors import LinkError, SafeStateError
+from aimdlab.bench.safe_state import SafeAction, SafeResult, carry_out, driver_action, not_safe
+from aimdlab.errors import LinkError
 from patience import LIMIT_S
 
 
@@ -13,25 +14,25 @@ def action(name: str, role: Role, act: object, limit_s: float = LIMIT_S) -> Safe
     return SafeAction(name, frozenset({role}), act, limit_s)  # type: ignore[arg-type]
 
 
-def told(actions_within: Callable[[float], list[SafeAction]], reason: str) -> str:
-    """What is said when not all is made safe.
+def told(name: str, role: Role, act: object, reason: str) -> str:
+    """What is said of an instrument that is not made safe.
 
     How long a try takes is the machine's affair: the limit is longer each time until ``reason`` came within it.
     """
     message = ""
     for limit_s in (0.05, 0.5, 5.0, 30.0):
-        with pytest.raises(SafeStateError) as caught:
-            make_safe(actions_within(limit_s))
-        message = str(caught.value)
+        done, problems = carry_out([action(name, role, act, limit_s)])
+        assert done == []
+        message = problems[name]
         if reason in message:
             break
     return message
 
 
 def test_sources_go_off_before_the_amplifiers_that_they_drive() -> None:
-    done: list[str] = []
+    begun: list[str] = []
     actions = [
-        action(name, role, lambda name=name: done.append(name))
+        action(name, role, lambda name=name: begun.append(name))
         for name, role in [
             ("scope", Role.OSCILLOSCOPE),
             ("amplifier", Role.DRIVE_AMPLIFIER),
@@ -39,30 +40,76 @@ def test_sources_go_off_before_the_amplifiers_that_they_drive() -> None:
             ("rf", Role.RF_GENERATOR),
         ]
     ]
-    assert make_safe(actions) == done == ["rf", "generator", "amplifier", "scope"]
+    done, problems = carry_out(actions)
+    assert done == begun == ["rf", "generator", "amplifier", "scope"]
+    assert problems == {}
+
+
+def test_the_next_waits_for_the_one_before_it_to_be_tried() -> None:
+    """Each is over before the next begins, as long as it answers; one that refuses at once is not waited for."""
+    events: list[str] = []
+
+    def refuse() -> None:
+        events.append("rf")
+        raise LinkError("connection refused", instrument="rf")
+
+    def switch_off(name: str) -> None:
+        events.append(f"{name} begins")
+        events.append(f"{name} ends")
+
+    done, problems = carry_out(
+        [
+            action("amplifier", Role.DRIVE_AMPLIFIER, lambda: switch_off("amplifier")),
+            action("generator", Role.SIGNAL_GENERATOR, lambda: switch_off("generator")),
+            action("rf", Role.RF_GENERATOR, refuse, limit_s=1.0),
+        ]
+    )
+    assert done == ["generator", "amplifier"]
+    assert list(problems) == ["rf"]
+    assert [event for event in events if event != "rf"] == [
+        "generator begins", "generator ends", "amplifier begins", "amplifier ends",
+    ]  # fmt: skip
+    assert events[0] == "rf"
+
+
+def test_one_that_hangs_delays_nobody_until_its_limit_is_over() -> None:
+    """The hung ones let go only once everybody else is off: with their limits one after the other nobody ever would."""
+    release = threading.Event()
+    names = ["one", "two", "three"]
+
+    def last() -> None:
+        release.set()
+
+    actions = [action(name, Role.SIGNAL_GENERATOR, lambda: release.wait(LIMIT_S)) for name in names]
+    actions.append(action("amplifier", Role.DRIVE_AMPLIFIER, last))
+    results: list[SafeResult] = []
+    done, problems = carry_out(actions, results.append)
+    assert problems == {}
+    assert sorted(done) == sorted(["amplifier", *names])
+    assert [result.instrument for result in results] == done
+    assert all(result.took_s >= 0 and not result.problem for result in results)
 
 
 def test_one_that_fails_and_one_that_hangs_do_not_keep_the_others_on() -> None:
-    done: list[str] = []
     never = threading.Event()
 
     def fail() -> None:
         raise LinkError("no answer", instrument="rf", command="OUTP OFF")
 
-    def actions(limit_s: float) -> list[SafeAction]:
-        done.clear()
-        return [
-            action("rf", Role.RF_GENERATOR, fail, limit_s),
+    assert "rf, command 'OUTP OFF': no answer" in told("rf", Role.RF_GENERATOR, fail, "'OUTP OFF'")
+    done, problems = carry_out(
+        [
+            action("rf", Role.RF_GENERATOR, fail, limit_s=0.1),
             action("generator", Role.SIGNAL_GENERATOR, never.wait, limit_s=0.05),
-            action("amplifier", Role.DRIVE_AMPLIFIER, lambda: done.append("amplifier")),
+            action("amplifier", Role.DRIVE_AMPLIFIER, lambda: None),
         ]
-
-    message = told(actions, "'OUTP OFF'")
+    )
     never.set()
     assert done == ["amplifier"]
-    assert message.startswith("NOT SAFE, switch off by hand now: rf, generator.")
-    assert "rf: " in message
-    assert "'OUTP OFF'" in message
+    assert set(problems) == {"rf", "generator"}
+    assert problems["generator"] == "no answer within 0.05 s"
+    message = str(not_safe(problems))
+    assert message.startswith("NOT SAFE, switch off by hand now: ")
     assert "generator: no answer within 0.05 s" in message
 
 
@@ -73,7 +120,8 @@ def test_one_that_refuses_for_a_moment_is_tried_again() -> None:
         if refusals:
             raise refusals.pop()
 
-    assert make_safe([action("generator", Role.SIGNAL_GENERATOR, act)]) == ["generator"]
+    assert carry_out([action("generator", Role.SIGNAL_GENERATOR, act)]) == (["generator"], {})
+    assert refusals == []
 
 
 def test_an_error_nobody_thought_of_is_not_taken_for_safe() -> None:
@@ -81,4 +129,53 @@ def test_an_error_nobody_thought_of_is_not_taken_for_safe() -> None:
         raise ZeroDivisionError("of the driver")
 
     reason = "ZeroDivisionError: of the driver"
-    assert reason in told(lambda limit_s: [action("generator", Role.SIGNAL_GENERATOR, act, limit_s)], reason)
+    assert reason in told("generator", Role.SIGNAL_GENERATOR, act, reason)
+
+
+class Link:
+    """A link that is broken until it is opened again."""
+
+    is_broken = True
+
+    def reconnect(self) -> None:
+        self.is_broken = False
+
+
+class Generator:
+    ROLES = frozenset({Role.SIGNAL_GENERATOR})
+
+    def __init__(self, *answers: Identity) -> None:
+        self.answers = list(answers)
+        self.switched_off = 0
+
+    def make_safe(self) -> None:
+        self.switched_off += 1
+
+    def identify(self) -> Identity:
+        return self.answers.pop(0)
+
+
+RIGHT = Identity("Maker", "Model", "1", "1.0")
+OTHER = Identity("Maker", "Model", "2", "1.0")
+
+
+def act_of(driver: Generator, link: Link) -> SafeAction:
+    return driver_action("generator", cast(Any, driver), cast(Any, link), RIGHT, LIMIT_S)
+
+
+def test_a_broken_link_is_opened_again_and_whoever_answers_is_asked_who_it_is() -> None:
+    driver, link = Generator(RIGHT), Link()
+    act_of(driver, link).act()
+    assert not link.is_broken
+    assert driver.switched_off == 1
+    assert driver.answers == []
+
+
+def test_another_instrument_that_was_switched_off_does_not_count() -> None:
+    driver = Generator(OTHER, OTHER, RIGHT)
+    action = act_of(driver, Link())
+    for _ in range(2):  # the same connection, still the wrong one
+        with pytest.raises(Exception, match="another instrument answers there: Maker Model, serial 2"):
+            action.act()
+    action.act()
+    assert driver.switched_off == 3
