@@ -8,9 +8,12 @@ Each speaks to a technician: what happened, where (file and key, or instrument a
     ├── InUseError                   2   the bench or the session is in the hands of another run
     ├── BenchError                   3   the bench cannot do what is asked
     │   ├── InstrumentError          3   one instrument, with the command in hand
-    │   │   ├── LinkError            3   it does not answer, or not in time
+    │   │   ├── LinkError            3   it does not answer, not in time, or not as the protocol says
+    │   │   ├── InstrumentRestartedError 3  it was switched off and on, so that its settings are lost
     │   │   ├── IdentityError        3   another instrument than the bench file says
-    │   │   └── InstrumentRefusal    3   it reported an error of its own
+    │   │   ├── InstrumentRefusal    3   it reported an error of its own
+    │   │   ├── AmplifierTripError   3   an amplifier reports a fault: its protection has switched it off
+    │   │   └── ProbeLostError       3   a probe or monitor gives no reading any more
     │   ├── SafeStateError           3   something could not be switched off
     │   ├── GuardianError            3   the guardian cannot watch over the run, or is lost
     │   ├── FaultStopError           3   the campaign's fault policy says to stop here
@@ -74,12 +77,24 @@ class LinkError(InstrumentError):
     """The instrument cannot be reached, does not answer in time, or its reply is not what the protocol says."""
 
 
+class InstrumentRestartedError(InstrumentError):
+    """The instrument was switched off and on since it was set up: what it was set to is lost."""
+
+
 class IdentityError(InstrumentError):
     """The instrument that answered is not the one of the bench file."""
 
 
 class InstrumentRefusal(InstrumentError):  # noqa: N818 - it is the instrument that refuses
     """The instrument reported errors of its own after a group of commands."""
+
+
+class AmplifierTripError(InstrumentError):
+    """A drive amplifier reports a fault; its output stage is off until that is reset."""
+
+
+class ProbeLostError(InstrumentError):
+    """A probe, or the monitor that watches a point, gives no reading any more."""
 
 
 class SafeStateError(BenchError):

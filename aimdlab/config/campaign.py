@@ -13,6 +13,7 @@ from aimdlab.config.base import ConfigModel
 from aimdlab.config.bench import BenchFile
 from aimdlab.config.bench_place import Ambient
 from aimdlab.config.device import DeviceFile
+from aimdlab.config.faults import Faults
 from aimdlab.config.justification import Justification
 from aimdlab.config.loading import problem, validate
 from aimdlab.config.omission import Omission
@@ -57,6 +58,7 @@ class CampaignFile(ConfigModel):
         ambient: at the bench when the tests begin; None if the operator is to be asked then.
         justification: the reasons that the standard asks for; :mod:`aimdlab.config.answers` says which are missing.
         record: how the session is kept.
+        faults: what is done about faults of instruments.
     """
 
     aimdlab: Literal["campaign/1"]
@@ -67,6 +69,7 @@ class CampaignFile(ConfigModel):
     ambient: Ambient | None = None
     justification: Justification = Field(default_factory=Justification)
     record: Record = Field(default_factory=Record)
+    faults: Faults = Field(default_factory=Faults)
     tests: list[TestEntry] = Field(min_length=1)
 
 
