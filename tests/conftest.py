@@ -24,10 +24,11 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keys are made in a folder of the tests, never in that of whoever runs them."""
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keys, locks and the list of benches are in folders of the tests, never in those of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIMDLAB_KEYS", str(tmp_path_factory.mktemp("keys")))
+        for name in ("KEYS", "LOCKS", "BENCHES"):
+            patch.setenv(f"AIMDLAB_{name}", str(tmp_path_factory.mktemp(name.lower())))
         yield
 
 

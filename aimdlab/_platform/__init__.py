@@ -12,7 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from aimdlab._platform._holder import Holder as Holder
 from aimdlab._platform._lock import FileLock as FileLock
+from aimdlab._platform._pc_clock import TimeSynchronisation as TimeSynchronisation
+from aimdlab._platform._pc_clock import boot_id as boot_id
+from aimdlab._platform._pc_clock import time_synchronisation as time_synchronisation
 
 Buffer = bytes | bytearray | memoryview
 
@@ -115,6 +119,24 @@ def user_data_folder() -> Path:
         return Path.home() / "Library" / "Application Support"
     wanted = Path(os.environ.get("XDG_DATA_HOME", ""))
     return wanted if wanted.is_absolute() else Path.home() / ".local" / "share"
+
+
+def locks_folder() -> Path:
+    """Where the programs of all users of this computer keep their locks; it is made if it is not there (OSError).
+
+    ``AIMDLAB_LOCKS`` names another one.
+    """
+    if os.environ.get("AIMDLAB_LOCKS"):
+        folder = Path(os.environ["AIMDLAB_LOCKS"])
+    elif sys.platform == "win32":
+        folder = Path(os.environ.get("PROGRAMDATA") or Path.home()) / "aimdlab" / "locks"
+    else:
+        folder = Path("/tmp/aimdlab-locks")  # noqa: S108 - that of all users, whatever TMPDIR says
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform != "win32":
+        with suppress(PermissionError):  # somebody else made it
+            folder.chmod(0o1777)
+    return folder
 
 
 # glibc's malloc: blocks below the first come from memory that the process keeps; up to the second of it may lie free.

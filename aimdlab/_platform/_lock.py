@@ -28,18 +28,20 @@ class FileLock:
 
     def acquire(self) -> bool:
         """Take it if nobody has it; never waits. OSError if the file cannot be opened, or its disk knows no locks."""
-        if self._descriptor is not None:
-            return True
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        try:
-            taken = _lock(descriptor)
-        except BaseException:
+        while self._descriptor is None:
+            descriptor = self._open()
+            try:
+                taken = _lock(descriptor)
+                is_its_file = taken and self._is_its_file(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if is_its_file:
+                self._descriptor = descriptor
+                break
             os.close(descriptor)
-            raise
-        if not taken:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
+            if not taken:
+                return False
         return True
 
     def write(self, text: str) -> None:
@@ -57,13 +59,39 @@ class FileLock:
         except OSError:
             return ""
 
-    def release(self) -> None:
-        """Give it up; nothing happens if it is not held."""
+    def release(self, *, remove: bool = False) -> None:
+        """Give it up, with ``remove`` its file too; nothing happens if it is not held."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            with suppress(OSError):
-                _unlock(descriptor)
-            os.close(descriptor)
+        if descriptor is None:
+            return
+        if remove and sys.platform != "win32":  # there an open file cannot be removed
+            self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            _unlock(descriptor)
+        os.close(descriptor)
+        if remove and sys.platform == "win32":
+            with suppress(OSError):  # somebody else has it by now
+                self.path.unlink(missing_ok=True)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            return os.open(self.path, flags)
+        except FileNotFoundError:
+            pass
+        # Apart, since systems refuse O_CREAT on somebody else's file in a folder that all may write to.
+        descriptor = os.open(self.path, flags | os.O_CREAT, 0o666)
+        if sys.platform != "win32":
+            with suppress(OSError):  # not ours: somebody was quicker
+                os.fchmod(descriptor, 0o666)  # other users of this computer must be able to take it
+        return descriptor
+
+    def _is_its_file(self, descriptor: int) -> bool:
+        """Whether the file that was opened still has the name: its last holder may have removed it meanwhile."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
 
 
 if sys.platform == "win32":
