@@ -13,7 +13,6 @@ import errno
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from aimdlab.errors import AimdlabError, RecordAlteredError, RecordError
 from aimdlab.session import canonical, own_files, shapes
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.chain import check_links
-from aimdlab.session.header import utc_now
+from aimdlab.session.pc_clock import FACTS, JUMPED, NO_STAMP, JumpWatch, Stamp, clock_facts, jump_in_words
 
 LARGEST_LINE_BYTES = 4 << 20
 """Of an event; they have some hundred. A line is read as a whole."""
@@ -83,7 +82,8 @@ class EventLog:
     """An event log open for appending; ``record`` may be called from any thread.
 
     A last line that a crash cut short is set aside into a file beside the log (``events.torn-<n>``) and reported as an
-    event.
+    event. The first event that is written tells boot and time synchronisation of the PC (``pc_clock`` in its data);
+    where its wall clock jumped, an event of its own comes first.
 
     Args:
         path: the file; made if it is not there.
@@ -109,10 +109,11 @@ class EventLog:
         self._lock = threading.Lock()
         self._doubtful = False
         self._broken = False
-        n, previous = 0, anchor
+        n, previous, stamped = 0, anchor, NO_STAMP
         try:
             for event in check_event_lines(read_event_lines(path), anchor):
                 n, previous = event.n + 1, event.sha256
+                stamped = stamped.after(event.utc, event.monotonic_s, event.data)
             whole = sum(map(len, _whole_lines(path)))
             torn = _torn_bytes(path, whole)
             aside = _set_aside(path, n, torn) if torn else path
@@ -121,6 +122,8 @@ class EventLog:
         except OSError as error:
             raise RecordError(f"{path}: the event log cannot be gone on with: {error}") from error
         self._end = _End(n, previous, whole)
+        self._jumps = JumpWatch(stamped)
+        self._facts: dict[str, Encodable] = {FACTS: clock_facts()}
         try:
             if torn:
                 self._file.truncate(whole)
@@ -166,24 +169,45 @@ class EventLog:
             if self._broken:
                 raise RecordError(f"{self.path}: the disk failed; see to it, then open the session again")
             self._find_end()
-            fields: dict[str, Any] = {
-                "n": self._end.n,
-                "utc": utc_now(),
-                "monotonic_s": time.monotonic(),
-                "bench_s": bench_s,
-                "source": source,
-                "kind": kind,
-                "message": message,
-                "data": data,
-                "previous": self._end.previous,
-            }
-            digest = canonical.sha256(canonical.encode(fields))
-            line = (canonical.encode({**fields, "sha256": digest}) + "\n").encode()
-            if len(line) > LARGEST_LINE_BYTES:
-                raise RecordError(f"{self.path}: the event {kind!r} is too long to be read again: {len(line)} bytes")
-            after = _End(self._end.n + 1, digest, self._end.size + len(line))
-            self._append(line, after, durable=durable)
-            self._end = after
+            stamp = Stamp.now()
+            jumped_s = self._jumps.jumped_s(stamp)
+            if jumped_s:
+                self._put(
+                    stamp, bench_s, JUMPED, jump_in_words(jumped_s), "session", {"jumped_s": jumped_s}, durable=False
+                )
+            self._put(stamp, bench_s, kind, message, source, data, durable=durable)
+
+    def _put(
+        self,
+        stamp: Stamp,
+        bench_s: float | None,
+        kind: str,
+        message: str,
+        source: str,
+        data: dict[str, Encodable],
+        *,
+        durable: bool,
+    ) -> None:
+        """Append one event; the lock is held."""
+        fields: dict[str, Any] = {
+            "n": self._end.n,
+            "utc": stamp.text,
+            "monotonic_s": stamp.monotonic_s,
+            "bench_s": bench_s,
+            "source": source,
+            "kind": kind,
+            "message": message,
+            "data": {**data, **self._facts},
+            "previous": self._end.previous,
+        }
+        digest = canonical.sha256(canonical.encode(fields))
+        line = (canonical.encode({**fields, "sha256": digest}) + "\n").encode()
+        if len(line) > LARGEST_LINE_BYTES:
+            raise RecordError(f"{self.path}: the event {kind!r} is too long to be read again: {len(line)} bytes")
+        after = _End(self._end.n + 1, digest, self._end.size + len(line))
+        self._append(line, after, durable=durable)
+        self._end, self._facts = after, {}
+        self._jumps.take(stamp)
 
     def sync(self) -> None:
         """Bring every event so far to the medium; RecordError if that fails."""

@@ -33,6 +33,7 @@ from aimdlab.session.header_file import write_header
 from aimdlab.session.inbox import RECEIVED, Inbox
 from aimdlab.session.model import Attempt
 from aimdlab.session.packer import Packer
+from aimdlab.session.pc_clock import SYNCHRONISATION, clock_facts, synchronisation
 from aimdlab.session.place import make_folder, refuse_taken_path
 from aimdlab.session.room import Room, size
 
@@ -75,6 +76,7 @@ class SessionFolder:
         self._count = 0
         self._broken = False
         self._told_of_shortage = False
+        self._synchronised = synchronisation().synchronised
         self._unreported: list[tuple[str, StoredRecord]] = []
         self._packer = Packer(compression)
 
@@ -196,6 +198,7 @@ class SessionFolder:
         self._unreported.append((COMMITTED, record))
         self.report_commits()
         self._tell_of_shortage()
+        self._tell_of_clock()
         return record.sha256
 
     def _write(self, target: Path, image: bytes) -> None:
@@ -233,6 +236,18 @@ class SessionFolder:
                 free_bytes=free,
             )
         self._told_of_shortage = needed > free
+
+    def _tell_of_clock(self) -> None:
+        """Say that the PC's clock is kept to UTC no more, or again; between attempts, where nothing waits for it."""
+        state = synchronisation()
+        if state.synchronised != self._synchronised:
+            self._synchronised = state.synchronised
+            self.events.record(
+                SYNCHRONISATION,
+                f"the PC's clock is kept to UTC: {state.synchronised} ({state.told})",
+                source="session",
+                pc_clock=clock_facts(),
+            )
 
     def _report_created(self) -> None:
         self.events.record(

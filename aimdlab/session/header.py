@@ -7,7 +7,6 @@ import platform
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import h5py
@@ -15,10 +14,12 @@ import h5py
 import aimdlab
 from aimdlab import _platform
 from aimdlab.scoring.fingerprint import scoring_fingerprint
-from aimdlab.session import canonical, shapes
+from aimdlab.session import canonical, pc_clock, shapes
 from aimdlab.session.canonical import Encodable
 
 FORMAT_VERSION = 2
+
+utc_now = pc_clock.utc_now
 
 _SINCE = {"campaign_file": 2, "signing_key": 2}
 """Format version that a field came with, where it is not the first."""
@@ -40,8 +41,8 @@ class SessionHeader:
         operator: who runs it.
         bench_clock: "real" or "virtual".
         software: version by name; "aimdlab" is there.
-        host: the computer.
-        created_utc: ISO 8601 with microseconds and "Z".
+        host: the computer, its boot and the state of its clock; of a simulated bench which world it was.
+        created_utc: ISO 8601 with microseconds and "Z"; its monotonic companion stands in ``host``.
         session_id: a UUID.
         campaign_file: absolute path of the campaign file on the host; "" if there was none.
         signing_key: public Ed25519 key that the session will be signed with when it is sealed, base64 of its 32 bytes;
@@ -90,8 +91,9 @@ def new_header(
     bench_clock: str = "real",
     campaign_file: str = "",
     signing_key: str = "",
+    facts: Mapping[str, str] | None = None,
 ) -> SessionHeader:
-    """A header with identity, time, software and host filled in."""
+    """A header with identity, time, software and host filled in; ``facts`` are kept with those of the host."""
     return SessionHeader(
         title=title,
         tests=tests,
@@ -101,17 +103,12 @@ def new_header(
         operator=operator,
         bench_clock=bench_clock,
         software=software_versions(),
-        host=_platform.describe_host(),
+        host={**_platform.describe_host(), **pc_clock.clock_texts(), **(facts or {})},
         created_utc=utc_now(),
         session_id=str(uuid.uuid4()),
         campaign_file=campaign_file,
         signing_key=signing_key,
     )
-
-
-def utc_now() -> str:
-    """The PC's wall clock, ISO 8601 with microseconds and "Z"."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def software_versions() -> dict[str, str]:

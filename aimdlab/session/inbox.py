@@ -1,12 +1,18 @@
-"""The command inbox: every wish of a person arrives as one file in the session folder, whoever sends it."""
+"""The command inbox: every wish of a person arrives as one file in the session folder, whoever sends it.
+
+Files are named by the boot and the counter that all processes of this boot share, so that a wall clock that is set
+between "pause" and "continue" changes nothing.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,7 +21,7 @@ from aimdlab import _platform
 from aimdlab.errors import ConfigurationError, RecordError
 from aimdlab.session import canonical
 from aimdlab.session.events import EventLog
-from aimdlab.session.header import utc_now
+from aimdlab.session.pc_clock import Stamp
 
 FOLDER = "inbox"
 Word = Literal["pause", "continue", "stop", "abort", "note", "answer"]
@@ -35,13 +41,19 @@ class Command:
         word: pause, continue, stop, abort, note or answer.
         text: the note or the answer.
         sender: who or what sent it ("terminal", "page", "tell by a.smith").
-        utc: when it was sent.
+        utc: when it was sent, by the wall clock.
+        file: name of its file in the inbox.
+        monotonic_s, boot: when it was sent, by the clock that the processes of one boot share; None and "" of a command
+            that does not tell.
     """
 
     word: Word
     text: str
     sender: str
     utc: str
+    file: str = ""
+    monotonic_s: float | None = None
+    boot: str = ""
 
 
 def send(session: Path, word: str, text: str = "", sender: str = "") -> None:
@@ -54,14 +66,29 @@ def send(session: Path, word: str, text: str = "", sender: str = "") -> None:
     inbox = session / FOLDER
     if not inbox.is_dir():
         raise ConfigurationError(f"no session runs in {session}: there is no folder {inbox}")
-    record = canonical.encode({"command": word, "text": text, "sender": sender, "utc": utc_now()}).encode()
+    stamp, boot = Stamp.now(), _platform.boot_id()
+    record = canonical.encode(
+        {
+            "command": word,
+            "text": text,
+            "sender": sender,
+            "utc": stamp.text,
+            "monotonic_s": stamp.monotonic_s,
+            "boot": boot,
+        }
+    ).encode()
     if len(record) > _LARGEST_BYTES:
         raise ConfigurationError(f"the text of {word!r} is too long: {len(record)} bytes, at most {_LARGEST_BYTES}")
-    path = inbox / f"{_ordered_ns():020d}-{os.getpid()}.json"
+    path = inbox / f"{_boot_name(boot)}-{_ordered_ns():020d}-{os.getpid()}.json"
     try:
         _platform.write_durably(path, record, temporary=path.with_suffix(".tmp"))
     except OSError as error:
         raise RecordError(f"{path}: the command {word!r} cannot be written: {error}") from error
+
+
+def waiting(session: Path) -> frozenset[str]:
+    """The names of the files that lie in the inbox of the session folder ``session`` now."""
+    return frozenset(path.name for path in (session / FOLDER).glob("*.json"))
 
 
 def make_inbox(session: Path) -> None:
@@ -93,11 +120,13 @@ class Inbox:
     def poll(self) -> list[Command]:
         """The commands that came since the last time, in the order they were sent; each is given once.
 
+        Those of this boot of this computer come last; of others only those of one boot have an order among themselves.
+
         A file that is no command is moved to ``inbox/refused`` and reported as an event. Raises RecordError if a
         command cannot be reported or put away.
         """
         commands = []
-        for path in sorted(self._inbox.glob("*.json")):
+        for path in sorted(self._inbox.glob("*.json"), key=_order_of_sending(_platform.boot_id())):
             if path.name in self._reported:
                 self._move(path, self._done)
                 continue
@@ -118,6 +147,8 @@ class Inbox:
                 text=command.text,
                 sender=command.sender,
                 sent_utc=command.utc,
+                sent_monotonic_s=command.monotonic_s,
+                sent_boot=command.boot,
                 file=path.name,
             )
             self._reported.add(path.name)
@@ -148,12 +179,35 @@ def _parse(path: Path) -> Command:
     word = record["command"]
     if word not in WORDS:
         raise ValueError(f"unknown command {word!r}")
-    return Command(word, record["text"], record["sender"], record["utc"])
+    monotonic_s, boot = record.get("monotonic_s"), record.get("boot")  # not there before they were told
+    return Command(
+        word,
+        record["text"],
+        record["sender"],
+        record["utc"],
+        path.name,
+        monotonic_s if isinstance(monotonic_s, float) else None,
+        boot if isinstance(boot, str) else "",
+    )
+
+
+def _boot_name(boot: str) -> str:
+    """What stands for a boot in the name of a file."""
+    return "b" + hashlib.sha256(boot.encode()).hexdigest()[:12]
+
+
+def _order_of_sending(boot: str) -> Callable[[Path], tuple[bool, str]]:
+    """Sorts files by their names, those that were sent in this boot after all others."""
+    here = re.compile(_boot_name(boot) + r"-\d{20}-\d+\.json")
+    return lambda path: (here.fullmatch(path.name) is not None, path.name)
 
 
 def _ordered_ns() -> int:
-    """The wall clock in ns, but never the same twice in one process: file names sort in the order of sending."""
+    """A counter that all processes of this boot share, but never the same twice in one: files sort by it.
+
+    Not :func:`time.monotonic_ns`, which stands still for 16 ms at a time on Windows.
+    """
     global _last_ns  # noqa: PLW0603 - the order holds for the whole process
     with _lock:
-        _last_ns = max(time.time_ns(), _last_ns + 1)
+        _last_ns = max(time.perf_counter_ns(), _last_ns + 1)
         return _last_ns

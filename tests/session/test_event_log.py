@@ -35,7 +35,11 @@ def test_events_come_back_in_order_with_their_clocks(tmp_path: Path) -> None:
     written(tmp_path / "events.jsonl")
     events = list(read_events(tmp_path / "events.jsonl", ANCHOR))
     assert [event.n for event in events] == [0, 1, 2, 3, 4]
-    assert [event.data for event in events] == [{"step": number} for number in range(5)]
+    first, *others = [event.data for event in events]
+    assert others == [{"step": number} for number in range(1, 5)]
+    assert first.keys() == {"step", "pc_clock"}, "the first one that a process writes tells what its stamps mean"
+    assert first["pc_clock"]["boot"] == _platform.boot_id()
+    assert first["pc_clock"]["synchronised"] in ("yes", "no", "unknown")
     assert events[3].message == "step 3\u2028 begins\n"
     assert events[0].previous == ANCHOR
     assert events[0].bench_s == 1.5
