@@ -1,4 +1,4 @@
-"""A voltage amplifier: gain, one pole, clipping."""
+"""A voltage amplifier: gain, one pole, clipping, and an output stage that may be off."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import math
 import numpy as np
 
 from aimdlab.signals.transfer import Transfer
+from aimdlab_simulators.timebase import Timebase
+from aimdlab_simulators.world.output_stage import OutputStage
+from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.pieces import Pieces, filtered
 from aimdlab_simulators.world.signal import Signal, Volts
 from aimdlab_simulators.world.stepped import exact_pieces, near_pieces, sampled_pieces
@@ -24,10 +27,14 @@ class VoltageAmplifier:
     """A Signal: ``input`` times ``gain`` through a one-pole low pass, clipped at +/- ``clip_v``.
 
     Exact for held levels, which are clipped before the pole instead of after it. A curve is taken in fine steps; at
-    sample intervals above five time constants its output is taken as settled.
+    sample intervals above five time constants its output is taken as settled. The stage switches before the pole.
     """
 
-    def __init__(self, source: Signal, *, gain: float, bandwidth_hz: float, clip_v: float) -> None:
+    def __init__(
+        self, source: Signal, *, gain: float, bandwidth_hz: float, clip_v: float, stage: OutputStage | None = None
+    ) -> None:
+        """``stage`` is one that is always on if it is not given."""
+        self._stage = OutputStage(Past(), Timebase()) if stage is None else stage
         self._source = source
         self._gain = gain
         self._clip_v = clip_v
@@ -39,7 +46,7 @@ class VoltageAmplifier:
         if pieces is not None:
             return pieces.samples(0.0, dt_s, n)
         if dt_s > _NEGLIGIBLE * self._time_constant_s:
-            volts = self._source.samples(t0_s, dt_s, n)
+            volts = self._switched(t0_s, dt_s, n)
         else:
             volts = self._filtered(t0_s, dt_s, n)
         volts *= self._gain
@@ -47,20 +54,45 @@ class VoltageAmplifier:
 
     def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Lowest and highest volts; a low pass never leaves the range of its input."""
-        low, high = self._source.bounds(start_s - _SETTLED * self._time_constant_s, end_s)
-        ends = sorted(max(-self._clip_v, min(self._clip_v, volts * self._gain)) for volts in (low, high))
-        return ends[0], ends[1]
+        begin_s = start_s - _SETTLED * self._time_constant_s
+        source_v = self._source.bounds(begin_s, end_s)
+        factors = (1.0,) if self._stage.factor.is_one else self._stage.factor.extremes(begin_s, end_s)
+        if self._stage.can_trip:
+            factors = (*factors, 0.0)
+        ends = [max(-self._clip_v, min(self._clip_v, volts * self._gain * f)) for volts in source_v for f in factors]
+        return min(ends), max(ends)
 
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
         """The output as pieces (see ``stepped.Stepped``)."""
+        self._stage.live(end_s)
         memory_s = _FORGOTTEN * self._time_constant_s
         source = (near_pieces if near else exact_pieces)(self._source, start_s - memory_s, end_s)
         if source is None or source.rates.size:  # what relaxes cannot be clipped piece by piece
             return sampled_pieces(self, start_s, end_s) if near else None
-        levels = np.clip(source.levels * self._gain, -self._clip_v, self._clip_v)
+        levels = source.levels * self._gain
+        if not self._stage.factor.is_one:
+            starts, factors = self._stage.factor.steps(source.start_s, end_s)
+            source = source.refined(np.union1d(source.begins_s, starts))
+            levels = source.levels * self._gain * factors[np.searchsorted(starts, source.begins_s, "right") - 1]
+        levels = np.clip(levels, -self._clip_v, self._clip_v)
         steps = Pieces.held(source.start_s, source.begins_s, levels, source.length_s)
         rate = 1.0 / self._time_constant_s
         return filtered(steps, Transfer(np.array([-rate]), np.array([rate]), 0.0))[0].after(memory_s)
+
+    def disturb(self, kind: str, **parameters: float) -> None:
+        """Let something happen to the output stage now (see ``OutputStage.disturb``)."""
+        self._stage.disturb(kind, **parameters)
+
+    def observe(self) -> dict[str, object]:
+        """The state of the output stage (see ``OutputStage.observe``)."""
+        return self._stage.observe()
+
+    def _switched(self, t0_s: float, dt_s: float, n: int) -> Volts:
+        """The input as far as the output stage lets it through."""
+        volts = self._source.samples(t0_s, dt_s, n)
+        if not self._stage.factor.is_one:
+            volts *= self._stage.factor.samples(t0_s, dt_s, n)
+        return volts
 
     def _filtered(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """The low pass in steps fine against its time constant, run in from before the left edge."""
@@ -68,7 +100,7 @@ class VoltageAmplifier:
         h_s = dt_s / fine
         run_in = math.ceil(_SETTLED * self._time_constant_s / h_s)
         decay = math.exp(-h_s / self._time_constant_s)
-        volts = self._source.samples(t0_s - run_in * h_s, h_s, run_in + (n - 1) * fine + 1)
+        volts = self._switched(t0_s - run_in * h_s, h_s, run_in + (n - 1) * fine + 1)
         # y[i] = (1 - a) * sum of a^k x[i - k]: each pass doubles the reach of the sum.
         volts *= 1.0 - decay
         reach, weight = 1, decay

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from importlib.metadata import entry_points
+from collections.abc import Mapping
 from pathlib import Path
 
 from aimdlab.config.loading import problem, validate
@@ -19,11 +17,12 @@ from aimdlab_simulators.world.annex_d_network import (
     annex_d_interface,
     annex_d_points,
 )
+from aimdlab_simulators.world.build_instrument import check_plugged, find_simulator, input_errors
 from aimdlab_simulators.world.build_pacemaker import pacemaker_settings
+from aimdlab_simulators.world.build_wires import Connectors, hint
 from aimdlab_simulators.world.config import (
     AmplifierConfig,
     AnnexDNetworkConfig,
-    ChannelConfig,
     InstrumentConfig,
     NetworkConfig,
     PacemakerConfig,
@@ -32,15 +31,14 @@ from aimdlab_simulators.world.config import (
 from aimdlab_simulators.world.generator_output import GeneratorOutput
 from aimdlab_simulators.world.instrument import Setting, SimulatorClass
 from aimdlab_simulators.world.network import NetworkPoint, Resistors
+from aimdlab_simulators.world.output_stage import OutputStage
 from aimdlab_simulators.world.pacemaker import Pacemaker
 from aimdlab_simulators.world.past import Past
-from aimdlab_simulators.world.scope_input import Acquisitions, InputErrors, ScopeInput
+from aimdlab_simulators.world.scope_input import Acquisitions
 from aimdlab_simulators.world.signal import Signal
 from aimdlab_simulators.world.stepped import Share
-from aimdlab_simulators.world.trigger_wire import TriggerInput, TriggerOutput
 from aimdlab_simulators.world.world import World
 
-ENTRY_POINTS = "aimdlab.simulators"
 _POINTS = ("C", "D", "port", "K")
 
 
@@ -70,10 +68,10 @@ class _Builder:
         self._acquisitions: list[Acquisitions] = []
         self._instruments: dict[str, ScpiInstrument] = {}
         self._points: dict[str, Signal] = {}
-        self._inputs: dict[str, ScopeInput] = {}
         self._outputs: list[GeneratorOutput] = []
-        self._trigger_inputs: dict[str, TriggerInput] = {}
-        self._trigger_outputs: dict[str, TriggerOutput] = {}
+        self._connectors = Connectors()
+        self._amplifiers: dict[str, VoltageAmplifier] = {}
+        self._stages: list[OutputStage] = []
         self._pacemakers: dict[str, Pacemaker] = {}
         self._placed: dict[str, str] = {}  # device -> network that holds it
         self._in_hand: list[str] = []
@@ -98,6 +96,7 @@ class _Builder:
             past=self._past,
             acquisitions=self._acquisitions,
             pacemakers=self._pacemakers,
+            amplifiers=self._amplifiers,
             answering=[name for name in self._pacemakers if self._is_present(name)],
             timebase=self._timebase,
         )
@@ -114,47 +113,29 @@ class _Builder:
             past=self._past,
             acquisitions=acquisitions,
             seed=self._file.seed,
-            inputs={number: _input_errors(channel) for number, channel in config.channels.items()},
+            inputs=input_errors(config),
+            modules=config.modules,
         )
         try:
-            instrument = self._simulator(name, config)(setting)
+            simulator = find_simulator(config.model, self._simulators)
+        except ConfigurationError as error:
+            raise self._problem(("instruments", name, "model"), str(error)) from error
+        try:
+            instrument = simulator(setting)
+            check_plugged(config, instrument)
         except ConfigurationError as error:
             raise self._problem(("instruments", name), str(error)) from error
         self._instruments[name] = instrument
         self._acquisitions.append(acquisitions)
         outputs: Mapping[int, GeneratorOutput] = getattr(instrument, "outputs", {})
-        inputs: Mapping[int, ScopeInput] = getattr(instrument, "inputs", {})
-        self._points |= {f"{name}.{number}": output for number, output in outputs.items()}
-        self._inputs |= {f"{name}.{number}": connector for number, connector in inputs.items()}
         named_outputs: Mapping[str, GeneratorOutput] = getattr(instrument, "connector_outputs", {})
-        named_inputs: Mapping[str, ScopeInput] = getattr(instrument, "connector_inputs", {})
+        self._points |= {f"{name}.{number}": output for number, output in outputs.items()}
         self._points |= {f"{name}.{connector}": output for connector, output in named_outputs.items()}
-        self._inputs |= {f"{name}.{connector}": entrance for connector, entrance in named_inputs.items()}
         self._outputs += [*outputs.values(), *named_outputs.values()]
-        entrances: Mapping[str, TriggerInput] = getattr(instrument, "trigger_inputs", {})
-        exits: Mapping[str, TriggerOutput] = getattr(instrument, "trigger_outputs", {})
-        self._trigger_inputs |= {f"{name}.{connector}": entrance for connector, entrance in entrances.items()}
-        self._trigger_outputs |= {f"{name}.{connector}": exit_ for connector, exit_ in exits.items()}
+        self._connectors.add_instrument(name, instrument)
         for number in config.channels:
-            if number not in inputs:
+            if number not in getattr(instrument, "inputs", {}):
                 raise self._problem(("instruments", name, "channels", number), "the instrument has no such input.")
-
-    def _simulator(self, name: str, config: InstrumentConfig) -> SimulatorClass:
-        if self._simulators is not None:
-            if config.model in self._simulators:
-                return self._simulators[config.model]
-            known = sorted(self._simulators)
-        else:
-            found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-            if config.model in found:
-                loaded: SimulatorClass = found[config.model].load()
-                return loaded
-            known = sorted(found)
-        raise self._problem(
-            ("instruments", name, "model"),
-            f"there is no simulator {config.model!r}.{_hint(config.model, known)} Simulators are found by entry point "
-            f"{ENTRY_POINTS!r} of installed packages.",
-        )
 
     def _add_pacemaker(self, name: str, config: PacemakerConfig) -> None:
         self._pacemakers[name] = Pacemaker(pacemaker_settings(config), self._past, seed=self._file.seed, name=name)
@@ -170,7 +151,7 @@ class _Builder:
             return
         if node is None:
             raise self._problem(
-                asked_by, f"there is no node or output {name!r}.{_hint(name, [*self._points, *self._file.nodes])}"
+                asked_by, f"there is no node or output {name!r}.{hint(name, [*self._points, *self._file.nodes])}"
             )
         if name in self._in_hand:
             circle = " -> ".join([*self._in_hand[self._in_hand.index(name) :], name])
@@ -178,18 +159,33 @@ class _Builder:
         self._in_hand.append(name)
         source = self._point(node.input, ("nodes", name, "input"))
         if isinstance(node, AmplifierConfig):
-            self._points[name] = VoltageAmplifier(source, gain=node.gain, bandwidth_hz=node.bandwidth, clip_v=node.clip)
+            self._points[name] = self._amplifier(name, node, source)
         elif isinstance(node, AnnexDNetworkConfig):
             self._add_annex_d_network(name, node, source)
         else:
             self._add_network(name, node, source)
         self._in_hand.pop()
 
+    def _amplifier(self, name: str, config: AmplifierConfig, source: Signal) -> VoltageAmplifier:
+        stage = OutputStage(self._past, self._timebase, enabled=f"{name}.enable" not in self._file.wires)
+        if config.trip is not None:
+            stage.protect(Share(source, config.gain), config.trip.above)
+            for output in self._outputs:
+                output.before_change(stage.source_changes)
+        for entrance in self._connectors.trigger_inputs.values():
+            stage.before_change(entrance.live)
+        self._stages.append(stage)
+        self._connectors.add_amplifier(name, config, stage)
+        self._amplifiers[name] = VoltageAmplifier(
+            source, gain=config.gain, bandwidth_hz=config.bandwidth, clip_v=config.clip, stage=stage
+        )
+        return self._amplifiers[name]
+
     def _point(self, reference: str, key: KeyPath) -> Signal:
         if reference not in self._points:
             self._node(reference.partition(".")[0], key)
         if reference not in self._points:
-            raise self._problem(key, f"there is no point {reference!r}.{_hint(reference, list(self._points))}")
+            raise self._problem(key, f"there is no point {reference!r}.{hint(reference, list(self._points))}")
         return self._points[reference]
 
     def _add_network(self, name: str, config: NetworkConfig, source: Signal) -> None:
@@ -223,54 +219,30 @@ class _Builder:
             return None
         key = ("nodes", network, "device")
         if name not in self._pacemakers:
-            raise self._problem(key, f"there is no device {name!r}.{_hint(name, list(self._pacemakers))}")
+            raise self._problem(key, f"there is no device {name!r}.{hint(name, list(self._pacemakers))}")
         if name in self._placed:
             raise self._problem(key, f"the device {name!r} is in the network {self._placed[name]!r} already.")
         self._placed[name] = network
         device = self._pacemakers[name]
         device.sense_from(port)
-        # A device that senses must live through every change of a generator in its order.
+        # A device that senses must live through every change of a generator or an amplifier in its order.
         for output in self._outputs:
             output.before_change(device.advance)
+        for stage in self._stages:
+            stage.before_change(device.advance)
         return device
 
     def _wire(self) -> None:
-        for connector, point in self._file.wires.items():
-            key = ("wires", connector)
-            if connector in self._trigger_inputs:
-                self._wire_trigger(connector, point)
+        pulses = [device.due_s for device in self._pacemakers.values()]
+        for end, source in self._file.wires.items():
+            key = ("wires", end)
+            if end in self._connectors.inputs:
+                self._connectors.inputs[end].connect(self._point(source, key))
                 continue
-            if connector not in self._inputs:
-                raise self._problem(
-                    key, f"there is no oscilloscope input {connector!r}.{_hint(connector, list(self._inputs))}"
-                )
-            self._inputs[connector].connect(self._point(point, key))
-
-    def _wire_trigger(self, connector: str, point: str) -> None:
-        key = ("wires", connector)
-        if point not in self._trigger_outputs:
-            known = list(self._trigger_outputs)
-            raise self._problem(key, f"there is no trigger output {point!r}.{_hint(point, known)}")
-        if len({name.partition(".")[0] for name in self._inputs}) > 1:
-            # Another oscilloscope would let the devices live on past a trigger that is still to be found.
-            raise self._problem(key, "in a world with a trigger wire there can be one oscilloscope only.")
-        self._trigger_outputs[point].watch([device.due_s for device in self._pacemakers.values()])
-        self._trigger_inputs[connector].connect(self._trigger_outputs[point])
+            try:
+                self._connectors.connect(end, source, pulses)
+            except ConfigurationError as error:
+                raise self._problem(key, str(error)) from error
 
     def _problem(self, key: KeyPath, what: str) -> ConfigurationError:
         return problem(self._source, key, what)
-
-
-def _input_errors(config: ChannelConfig) -> InputErrors:
-    return InputErrors(
-        noise_v=config.noise,
-        gain_error=config.gain_error,
-        offset_error_v=config.offset_error,
-        attenuation=config.attenuation,
-        connected=config.connected,
-    )
-
-
-def _hint(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(sorted(known)) or 'none'}."

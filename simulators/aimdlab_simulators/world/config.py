@@ -42,6 +42,7 @@ class InstrumentConfig(ConfigModel):
         firmware: fourth field of ``*IDN?``.
         transport: the server it is reached through.
         channels: inputs, by number.
+        modules: what is plugged into it, by slot.
     """
 
     model: str
@@ -51,16 +52,43 @@ class InstrumentConfig(ConfigModel):
     firmware: str
     transport: Literal["socket", "hislip"]
     channels: dict[int, ChannelConfig] = Field(default_factory=dict)
+    modules: dict[int, str] = Field(default_factory=dict)
+
+
+class TripConfig(ConfigModel):
+    """Overload protection: the output stage trips where its demanded output is ``above``, zero to peak."""
+
+    above: Voltage = Field(gt=0)
+
+
+class LineLevels(ConfigModel):
+    """The level at which each digital line of an amplifier says what its name says; a wire that is off reads high."""
+
+    enable: Literal["low", "high"] = "low"
+    reset: Literal["low", "high"] = "low"
+    fault: Literal["low", "high"] = "high"
+    over_temperature: Literal["low", "high"] = "high"
 
 
 class AmplifierConfig(ConfigModel):
-    """A voltage amplifier; ``clip`` is zero to peak."""
+    """A voltage amplifier.
+
+    Its digital lines are ``NAME.enable``, ``NAME.reset``, ``NAME.fault`` and ``NAME.over_temperature``; without a wire
+    to its enable line it is always on.
+
+    Attributes:
+        clip: zero to peak.
+        trip: overload protection; none without.
+        active: levels of its digital lines.
+    """
 
     kind: Literal["voltage_amplifier"]
     input: str
     gain: float
     bandwidth: Frequency = Field(gt=0)
     clip: Voltage = Field(gt=0)
+    trip: TripConfig | None = None
+    active: LineLevels = LineLevels()
 
 
 class NetworkConfig(ConfigModel):
@@ -221,8 +249,9 @@ class WorldFile(ConfigModel):
     """A world as its YAML file says it.
 
     ``wires`` go from an oscilloscope input to the point it looks at (its external trigger input is one as well:
-    ``oscilloscope.ext: generator.sync``), and from a trigger input to the trigger output that drives it
-    (``generator.ext_trig: oscilloscope.trig_out``).
+    ``oscilloscope.ext: generator.sync``), from a trigger input to the trigger output that drives it
+    (``generator.ext_trig: oscilloscope.trig_out``), and from a digital line that is read or switched to what it follows
+    (``amplifier.enable: lines.201.0``, ``lines.202.0: amplifier.fault``).
     """
 
     aimdlab: Literal["world/1"]

@@ -28,6 +28,7 @@ class Setting:
         acquisitions: key of the noise.
         seed: of the world.
         inputs: errors of the inputs, by number; an input that is not named has none.
+        modules: what is plugged in, by slot.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Setting:
     acquisitions: Acquisitions = field(default_factory=Acquisitions)
     seed: int = 0
     inputs: Mapping[int, InputErrors] = field(default_factory=dict)
+    modules: Mapping[int, str] = field(default_factory=dict)
 
 
 class WorldInstrument(Protocol):

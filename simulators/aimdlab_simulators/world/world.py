@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from aimdlab_simulators.scpi.instrument import ScpiInstrument
 from aimdlab_simulators.timebase import SimulatorError, Timebase
+from aimdlab_simulators.world.amplifier import VoltageAmplifier
 from aimdlab_simulators.world.pacemaker import MODES, Pacemaker
 from aimdlab_simulators.world.past import Past
-from aimdlab_simulators.world.scope_input import Acquisitions
+from aimdlab_simulators.world.scope_input import Acquisitions, ScopeInput
 
 
 class World:
@@ -27,6 +28,7 @@ class World:
         past: Past,
         acquisitions: Sequence[Acquisitions],
         pacemakers: Mapping[str, Pacemaker],
+        amplifiers: Mapping[str, VoltageAmplifier],
         answering: Sequence[str],
         timebase: Timebase,
     ) -> None:
@@ -35,6 +37,12 @@ class World:
         self._past = past
         self._acquisitions = tuple(acquisitions)
         self._pacemakers = dict(pacemakers)
+        self._amplifiers = dict(amplifiers)
+        self._inputs: dict[str, ScopeInput] = {
+            f"{name}.{number}": connector
+            for name, instrument in self.instruments.items()
+            for number, connector in getattr(instrument, "inputs", {}).items()
+        }
         self._answering = {name: pacemakers[name] for name in answering}
         self._timebase = timebase
 
@@ -70,7 +78,29 @@ class World:
         now_s = self._timebase.now_s()
         return {name: device.interrogate(now_s) for name, device in self._answering.items()}
 
+    @property
+    def disturbances(self) -> dict[str, tuple[str, ...]]:
+        """What can happen to which node or oscilloscope input."""
+        inputs = {name: connector.DISTURBANCES for name, connector in self._inputs.items()}
+        return {name: amplifier.DISTURBANCES for name, amplifier in self._amplifiers.items()} | inputs
+
+    def disturb(self, name: str, kind: str, **parameters: float) -> None:
+        """Let something happen now to a node or an oscilloscope input (see their ``disturb``).
+
+        Raises:
+            SimulatorError: there is no such node, or it cannot happen to it.
+        """
+        with self._past.lock:
+            if name in self._amplifiers:
+                self._amplifiers[name].disturb(kind, **parameters)
+            elif name in self._inputs:
+                self._inputs[name].disturb(kind, now_s=self._timebase.now_s(), **parameters)
+            else:
+                known = ", ".join(self.disturbances) or "none"
+                raise SimulatorError(f"nothing can happen to {name!r}; there are: {known}.")
+
     def observe(self) -> dict[str, object]:
-        """The state of every instrument and device, by name, fit for JSON."""
+        """The state of every instrument, amplifier and device, by name, fit for JSON."""
         state: dict[str, object] = {name: instrument.observe() for name, instrument in self.instruments.items()}
+        state |= {name: amplifier.observe() for name, amplifier in self._amplifiers.items()}
         return state | {name: device.observe() for name, device in self._pacemakers.items()}

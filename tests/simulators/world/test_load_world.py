@@ -50,7 +50,7 @@ def test_the_shipped_worlds_load(path: Path) -> None:
 def test_a_good_one_is_wired(tmp_path: Path) -> None:
     timebase_world = load(tmp_path, GOOD)
     state = timebase_world.observe()
-    assert set(state) == {"generator", "oscilloscope", "pacemaker"}
+    assert set(state) == {"generator", "oscilloscope", "amplifier", "pacemaker"}
     scope = timebase_world.instruments["oscilloscope"]
     k = scope.inputs[2].signal.samples(0.9995, 1e-5, 100)
     assert k.max() == pytest.approx(1.75)
