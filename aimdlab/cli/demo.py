@@ -9,7 +9,7 @@ from aimdlab.cli import verdicts
 from aimdlab.cli.output import new_folder
 from aimdlab.cli.run import execute
 from aimdlab.config.shipped import shipped_root
-from aimdlab.sequencer.campaign import BenchChoice, ClockKind
+from aimdlab.sequencer.opening import BenchChoice, ClockKind
 
 
 def demo(out: Path | None, clock: ClockKind | None, *, as_json: bool) -> int:

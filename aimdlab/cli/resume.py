@@ -7,7 +7,7 @@ from pathlib import Path
 from aimdlab.cli import verdicts
 from aimdlab.cli.output import status
 from aimdlab.cli.run import attended
-from aimdlab.sequencer.campaign import BenchChoice
+from aimdlab.sequencer.opening import BenchChoice
 from aimdlab.sequencer.resume import resume_campaign, session_folder
 
 __all__ = ["BenchChoice", "resume"]

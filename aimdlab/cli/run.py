@@ -17,9 +17,10 @@ from aimdlab.cli.options import login_name
 from aimdlab.cli.output import covers, duration, size, status
 from aimdlab.cli.progress import TerminalProgress
 from aimdlab.cli.signature import signed_with
-from aimdlab.errors import ConfigurationError, SessionExistsError
+from aimdlab.errors import ConfigurationError, InUseError, SessionExistsError
 from aimdlab.sequencer.attention import Attention
-from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, run_campaign, ways_on
+from aimdlab.sequencer.campaign import Attendance, Outcome, run_campaign, ways_on
+from aimdlab.sequencer.opening import BenchChoice, ClockKind
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.tries import Tries
@@ -55,7 +56,7 @@ def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]
         )
         try:
             outcome = work(attendance)
-        except (ConfigurationError, SessionExistsError):
+        except (ConfigurationError, SessionExistsError, InUseError):
             raise
         except BaseException:
             stack.close()

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aimdlab.bench.bench import Bench, connect
-from aimdlab.bench.clock import Clock, RealClock, VirtualClock
-from aimdlab.bench.operator import Operator, SimulatedOperator
+from aimdlab._platform import Holder
+from aimdlab.bench.bench import Bench
+from aimdlab.bench.operator import Operator
 from aimdlab.bench.simulated import SimulatedBench
-from aimdlab.config.bench import BenchFile
-from aimdlab.config.campaign import Campaign, Loaded, load_campaign, resolve
-from aimdlab.errors import ConfigurationError
+from aimdlab.config.campaign import load_campaign
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
+from aimdlab.sequencer.opening import BenchChoice, open_bench
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.run import Run, RunResult
 from aimdlab.sequencer.tries import Tries
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
-from aimdlab.session.header import new_header
+from aimdlab.session.header import new_header, utc_now
 from aimdlab.session.keys import BenchKey, bench_key
+from aimdlab.session.lock import SessionLock
 from aimdlab.session.place import refuse_taken_path, refuse_without_room
 from aimdlab.session.seal import seal
 
-ClockKind = Literal["real", "virtual"]
 Did = Literal["ran", "resumed", "sealed", "finished the seal", "nothing"]
 
 
@@ -53,19 +51,6 @@ class Outcome:
     ended_early: str
     run: RunResult | None
     did: Did
-
-
-@dataclass(frozen=True)
-class BenchChoice:
-    """How the bench is reached.
-
-    Attributes:
-        clock: "real" or "virtual"; None is virtual on a simulated bench and real otherwise.
-        attach: control address of a simulated bench that runs already; "" starts one.
-    """
-
-    clock: ClockKind | None = None
-    attach: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,10 +94,11 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
     key = bench_key(plan.campaign.bench.source.path.stem)
     if key.made:
         attendance.key_made(key)
-    attention, operator = attendance.attention, attendance.operator
+    attention = attendance.attention
     attention.check()
-    with open_bench(plan.campaign, choice, attention, operator) as (bench, simulated):
-        ambient = ambient_at_start(plan.campaign, operator).model_dump(mode="json")
+    holder = Holder.here(attendance.operator_name, utc_now(), str(session_path.absolute()))
+    with open_bench(plan.campaign, choice, attention, attendance.operator, holder) as (bench, simulated):
+        ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
         attention.check()
         header = new_header(
             title=plan.campaign.campaign.file.name,
@@ -126,9 +112,12 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
             signing_key=key.public,
         )
         compression = plan.campaign.campaign.file.record.compression
-        with SessionFolder.create(
-            session_path, header, bench_clock=bench.clock.now_s, compression=compression
-        ) as session:
+        with (
+            SessionLock(session_path, attendance.operator_name),
+            SessionFolder.create(
+                session_path, header, bench_clock=bench.clock.now_s, compression=compression
+            ) as session,
+        ):
             return carry_out(plan, session, (bench, simulated), attendance, key)
 
 
@@ -173,41 +162,6 @@ def ways_on(path: Path) -> str:
 def command(word: str, path: Path) -> str:
     """The command line that does ``word`` with a session, to be copied."""
     return f'aimdlab {word} "{path}"' if " " in str(path) else f"aimdlab {word} {path}"
-
-
-@contextmanager
-def open_bench(
-    campaign: Campaign, choice: BenchChoice, attention: Attention, operator: Operator
-) -> Iterator[tuple[Bench, SimulatedBench | None]]:
-    """Connect to the bench of a campaign, starting or attaching the simulated one; everything is closed at the end."""
-    with ExitStack() as stack:
-        simulated = _simulated(campaign.bench, choice)
-        if simulated is not None:
-            stack.callback(simulated.close)
-        clock = _clock(choice, simulated, attention)
-        hands = SimulatedOperator(simulated, operator) if simulated is not None else operator
-        bench = connect(campaign.bench, clock, hands, simulated.resources if simulated else {})
-        stack.callback(bench.close)
-        yield bench, simulated
-
-
-def _simulated(bench: Loaded[BenchFile], choice: BenchChoice) -> SimulatedBench | None:
-    if bench.file.simulated is None:
-        if choice.attach or choice.clock == "virtual":
-            raise ConfigurationError(
-                f"{bench.source.path}: this is a real bench; it runs on the real clock and nothing is attached."
-            )
-        return None
-    if choice.attach:
-        return SimulatedBench(choice.attach)
-    world = resolve(bench.source, ("simulated", "world"), bench.file.simulated.world)
-    return SimulatedBench.start(world, hold_time=choice.clock != "real")
-
-
-def _clock(choice: BenchChoice, simulated: SimulatedBench | None, attention: Attention) -> Clock:
-    if simulated is None or choice.clock == "real":
-        return RealClock(attention.check, watch=attention.watch)
-    return VirtualClock(simulated.advance, simulated.claim_time(), attention.check, attention.watch)
 
 
 def _no_mark(step: int, attempt: int) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aimdlab._platform import Holder
 from aimdlab.errors import ConfigurationError, IdentityError
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
-from aimdlab.sequencer.campaign import Attendance, BenchChoice, ClockKind, Outcome, carry_out, command, open_bench
+from aimdlab.sequencer.campaign import Attendance, Outcome, carry_out, command
+from aimdlab.sequencer.opening import BenchChoice, ClockKind, open_bench
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Tries, cut_off
@@ -20,6 +22,7 @@ from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
 from aimdlab.session.header import SessionHeader, software_versions, utc_now
 from aimdlab.session.keys import BenchKey, key_for
+from aimdlab.session.lock import SessionLock, lock_path
 from aimdlab.session.place import refuse_without_room
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import finish_interrupted_seal, seal
@@ -53,6 +56,13 @@ def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, atte
     """
     since_utc = utc_now()
     folder = session_folder(path)
+    with _in_hand(folder, attendance.operator_name):
+        return _resume(folder, campaign, choice, attendance, since_utc)
+
+
+def _resume(
+    folder: Path, campaign: Path | None, choice: BenchChoice, attendance: Attendance, since_utc: str
+) -> Outcome:
     if sealed_path(folder).exists():
         return _finish_seal(folder, or_refuse=True)
     found = _read(folder)
@@ -77,6 +87,11 @@ def seal_session(path: Path, operator_name: str) -> Outcome:
         ConfigurationError: there is none, or a run is at work on it.
     """
     folder = session_folder(path)
+    with _in_hand(folder, operator_name):
+        return _seal_as_it_is(folder, operator_name)
+
+
+def _seal_as_it_is(folder: Path, operator_name: str) -> Outcome:
     if sealed_path(folder).exists():
         return _finish_seal(folder, or_refuse=False)
     found = _read(folder)
@@ -89,6 +104,12 @@ def seal_session(path: Path, operator_name: str) -> Outcome:
         f"{len(found.header.plan)} steps were not run."
     )
     return _seal(found, words, words, GIVEN_UP, operator=operator_name, not_run=missing)
+
+
+def _in_hand(folder: Path, user: str) -> AbstractContextManager[object]:
+    """Keep the session in this hand alone; of one that was sealed to the end nothing can be taken."""
+    is_there = folder.is_dir() or lock_path(folder).exists()
+    return SessionLock(folder, user) if is_there else nullcontext()
 
 
 def session_folder(path: Path) -> Path:
@@ -149,19 +170,20 @@ def _seal(found: _Interrupted, ended_early: str, says: str, kind: str = ENDED, *
 
 def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Attendance, since_utc: str) -> Outcome:
     key = _key(found.header)
-    attention, operator = attendance.attention, attendance.operator
+    attention = attendance.attention
     attention.check()
+    holder = Holder.here(attendance.operator_name, utc_now(), str(found.folder))
     with ExitStack() as stack:
         try:
             opened = stack.enter_context(
-                open_bench(plan.campaign, _as_began(found.header, choice), attention, operator)
+                open_bench(plan.campaign, _as_began(found.header, choice), attention, attendance.operator, holder)
             )
         except IdentityError as error:
             raise ConfigurationError(f"not the instruments that the session began with: {error}") from error
         bench, _ = opened
         bench.make_safe()  # whatever the run that died left on
         refuse_other_instruments(found.header, bench)
-        ambient = ambient_at_start(plan.campaign, operator).model_dump(mode="json")
+        ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
         attention.check()
         _refuse_if_gone_on_with(found)
         session = stack.enter_context(SessionFolder.open(found.folder, bench_clock=bench.clock.now_s))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aimdlab import _platform
 from aimdlab._platform import FileLock, Holder
 from aimdlab.errors import InUseError, RecordError
 from aimdlab.session.header import utc_now
@@ -31,7 +32,7 @@ class SessionLock:
     def __enter__(self) -> SessionLock:
         """Take it; InUseError names who has it."""
         try:
-            self._lock.path.parent.mkdir(parents=True, exist_ok=True)
+            _platform.make_folders_durably(self._lock.path.parent, mode=0o777)
             taken = self._lock.acquire()
         except OSError as error:
             raise RecordError(f"{self._lock.path}: the lock of the session cannot be taken: {error}") from error

@@ -1,0 +1,85 @@
+"""Opening a bench: the simulated one is started or attached, the instruments are taken and connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from aimdlab._platform import Holder
+from aimdlab.bench.bench import Bench, connect
+from aimdlab.bench.clock import Clock, RealClock, VirtualClock
+from aimdlab.bench.lock import BenchLock
+from aimdlab.bench.operator import Operator, SimulatedOperator
+from aimdlab.bench.simulated import SimulatedBench
+from aimdlab.config.bench import BenchFile
+from aimdlab.config.campaign import Campaign, Loaded, resolve
+from aimdlab.errors import ConfigurationError
+from aimdlab.sequencer.attention import Attention
+
+ClockKind = Literal["real", "virtual"]
+
+
+@dataclass(frozen=True)
+class BenchChoice:
+    """How the bench is reached.
+
+    Attributes:
+        clock: "real" or "virtual"; None is virtual on a simulated bench and real otherwise.
+        attach: control address of a simulated bench that runs already; "" starts one.
+    """
+
+    clock: ClockKind | None = None
+    attach: str = ""
+
+
+@contextmanager
+def open_bench(
+    campaign: Campaign, choice: BenchChoice, attention: Attention, operator: Operator, holder: Holder
+) -> Iterator[tuple[Bench, SimulatedBench | None]]:
+    """Connect to the bench of a campaign, starting or attaching the simulated one; everything is closed at the end.
+
+    Args:
+        campaign: what is to be run.
+        choice: clock and simulated bench.
+        attention: what persons want.
+        operator: who can be asked.
+        holder: who takes the bench, for others who want it.
+
+    Raises:
+        InUseError: another run has one of the instruments.
+        ConfigurationError, BenchError: see :func:`aimdlab.bench.bench.connect`.
+    """
+    with ExitStack() as stack:
+        simulated = _simulated(campaign.bench, choice)
+        if simulated is not None:
+            stack.callback(simulated.close)
+        found = simulated.resources if simulated is not None else {}
+        entries = campaign.bench.file.instruments
+        resources = {name: where for name in entries if (where := entries[name].resource or found.get(name))}
+        stack.enter_context(BenchLock(resources, holder))
+        clock = _clock(choice, simulated, attention)
+        hands = SimulatedOperator(simulated, operator) if simulated is not None else operator
+        bench = connect(campaign.bench, clock, hands, found)
+        stack.callback(bench.close)
+        yield bench, simulated
+
+
+def _simulated(bench: Loaded[BenchFile], choice: BenchChoice) -> SimulatedBench | None:
+    if bench.file.simulated is None:
+        if choice.attach or choice.clock == "virtual":
+            raise ConfigurationError(
+                f"{bench.source.path}: this is a real bench; it runs on the real clock and nothing is attached."
+            )
+        return None
+    if choice.attach:
+        return SimulatedBench(choice.attach)
+    world = resolve(bench.source, ("simulated", "world"), bench.file.simulated.world)
+    return SimulatedBench.start(world, hold_time=choice.clock != "real")
+
+
+def _clock(choice: BenchChoice, simulated: SimulatedBench | None, attention: Attention) -> Clock:
+    if simulated is None or choice.clock == "real":
+        return RealClock(attention.check, watch=attention.watch)
+    return VirtualClock(simulated.advance, simulated.claim_time(), attention.check, attention.watch)
