@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.bench_place import AmbientRange, Calibration, Site
 from aimdlab.config.injection_network import InjectionNetwork
 from aimdlab.config.therapy_trigger import TherapyTrigger
-from aimdlab.config.units import FluxDensity, Time, Voltage
+from aimdlab.config.units import FluxDensity, Ratio, Time, Voltage
 from aimdlab.config.words import Words
 
 RoleName = Literal[
@@ -82,10 +82,20 @@ class ExposureTrigger(ConfigModel):
     Attributes:
         from_: the generator's Sync output is on the oscilloscope's external trigger input.
         level: at that input.
+        sync_voltage: what the Sync output gives there, zero to peak.
+        rated_input: voltage, zero to peak, that the external trigger input stands; needs ``sync_voltage``.
     """
 
     from_: Literal["sync"] = Field(alias="from")
     level: Voltage = Field(gt=0, le=8)
+    sync_voltage: Voltage | None = Field(default=None, gt=0)
+    rated_input: Voltage | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _rated_against_something(self) -> ExposureTrigger:
+        if self.rated_input is not None and self.sync_voltage is None:
+            raise ValueError("rated_input is held against sync_voltage: what does the generator's Sync output give?")
+        return self
 
 
 class Simulated(ConfigModel):
@@ -102,6 +112,8 @@ class BenchFile(ConfigModel):
         site, ambient, setup, photographs: what 9.5 asks to be reported of it; ``photographs`` are files, relative to
             the bench file.
         static_field: of the magnet that the device stands in during the tests, if there is one (clause 7).
+        level_trim: how far the generator may be set off the plan's level to make up for an amplifier whose gain has
+            drifted; 0 (as it comes) leaves such a level INVALID.
     """
 
     aimdlab: Literal["bench/1"]
@@ -112,6 +124,7 @@ class BenchFile(ConfigModel):
     setup: Words
     photographs: list[str] = Field(default_factory=list)
     static_field: FluxDensity | None = Field(default=None, gt=0, le=20)
+    level_trim: Ratio = Field(default=0.0, ge=0.0, le=0.1)
     simulated: Simulated | None = None
     instruments: dict[str, InstrumentEntry] = Field(min_length=1)
     roles: dict[RoleName, RoleEntry] = Field(min_length=1)

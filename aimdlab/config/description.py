@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, StrictBool, model_validator
 
 from aimdlab.config.base import ConfigModel
-from aimdlab.config.units import Area, Capacitance, FluxDensity, Length, Resistance, Voltage
+from aimdlab.config.units import Area, Capacitance, Current, FluxDensity, Length, Resistance, Voltage
 from aimdlab.config.words import Identifier, IsoDate, Words
 from aimdlab.standard.gradient_volumes import SystemVolume
 
@@ -48,12 +48,28 @@ class DeviceInput(ConfigModel):
 
     Attributes:
         resistance, capacitance: between terminal and return; with them the injection network is computed.
+        max_voltage: the largest voltage, zero to peak, that the maker allows between terminal and return.
+        max_current: the same for the current into the terminal; held against what the bench could drive at most, into
+            a short circuit, once settled.
+        max_rationale: where these two come from: document, clause, or the maker's word.
         description: what the circuit is: EMI capacitors, protection, where the lead system is connected.
     """
 
     resistance: Resistance = Field(ge=1.0, le=1e9)
     capacitance: Capacitance = Field(ge=0.0, le=1e-3)
+    max_voltage: Voltage | None = Field(default=None, gt=0, le=1e4)
+    max_current: Current | None = Field(default=None, gt=0, le=1e3)
+    max_rationale: Words | None = None
     description: Words
+
+    @model_validator(mode="after")
+    def _maxima_have_a_source(self) -> DeviceInput:
+        stated = self.max_voltage is not None or self.max_current is not None
+        if stated and self.max_rationale is None:
+            raise ValueError("max_rationale is missing: which document of the maker says max_voltage or max_current?")
+        if self.max_rationale is not None and not stated:
+            raise ValueError("max_rationale without max_voltage or max_current: which maximum is meant?")
+        return self
 
 
 class Battery(ConfigModel):

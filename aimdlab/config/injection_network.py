@@ -14,6 +14,22 @@ from aimdlab.standard.annex_d import TABLE_D_1
 ResistorName = Literal["R1", "R2", "R3", "R4", "R5", "R6"]
 
 
+class RatedResistor(ConfigModel):
+    """One resistor of a plain divider, with what it bears.
+
+    Attributes:
+        resistance: of it.
+        share: volts across it per volt at input C.
+        rating: power that it bears continuously.
+        peak_rating: power that it bears within a pulse.
+    """
+
+    resistance: Resistance = Field(gt=0)
+    share: float = Field(gt=0, le=1)
+    rating: Power = Field(gt=0)
+    peak_rating: Power | None = Field(default=None, gt=0)
+
+
 class ResistiveNetwork(ConfigModel):
     """A plain divider; voltages are zero to peak.
 
@@ -21,12 +37,18 @@ class ResistiveNetwork(ConfigModel):
         test_point_factor: volts at test point D per volt at input C.
         port_factor: volts at the device port per volt at input C.
         rated_input: voltage that input C stands.
+        rated_port: voltage that may be at the device port.
+        port_resistance: what the device port looks back into, for the largest current it can give.
+        resistors: those whose power is held against a rating, by name.
     """
 
     kind: Literal["resistive"]
     test_point_factor: float = Field(ge=1e-3, le=1e3)
     port_factor: float = Field(ge=1e-3, le=1e3)
     rated_input: Voltage = Field(gt=0)
+    rated_port: Voltage | None = Field(default=None, gt=0)
+    port_resistance: Resistance | None = Field(default=None, gt=0)
+    resistors: dict[str, RatedResistor] = Field(default_factory=dict)
 
 
 class Components(ConfigModel):
@@ -87,7 +109,9 @@ class AnnexDNetwork(ConfigModel):
         components: as measured.
         cx: the series capacitor of D.2; None if it is bypassed.
         ratings: continuous power that each resistor bears; Table D.1's, or more on an uprated network.
+        peak_ratings: power that a resistor bears within a pulse (of 2 ms at most, for Table 3), by its data sheet.
         rated_input: voltage that input C stands, zero to peak.
+        rated_port: voltage, zero to peak, that may be at the device port.
         monitor: what is connected at K.
     """
 
@@ -97,7 +121,9 @@ class AnnexDNetwork(ConfigModel):
     components: Components = Components()
     cx: Capacitance | None = None
     ratings: dict[ResistorName, Power]
+    peak_ratings: dict[ResistorName, Power] = Field(default_factory=dict)
     rated_input: Voltage = Field(gt=0)
+    rated_port: Voltage | None = Field(default=None, gt=0)
     monitor: MonitorInput
 
     @model_validator(mode="after")
@@ -108,9 +134,15 @@ class AnnexDNetwork(ConfigModel):
                 f"ratings of {', '.join(missing)} are missing: what power does each bear continuously? "
                 "Table D.1 asks for 2 W (R1), 1 W (R2) and 0.5 W (the others)"
             )
-        for name, power_w in self.ratings.items():
+        for name, power_w in (*self.ratings.items(), *self.peak_ratings.items()):
             if not (math.isfinite(power_w) and power_w > 0):
                 raise ValueError(f"rating of {name} must be above 0 W, got {power_w:g} W")
+        for name, power_w in self.peak_ratings.items():
+            if power_w < self.ratings[name]:
+                raise ValueError(
+                    f"peak rating of {name} is {power_w:g} W, less than the {self.ratings[name]:g} W that it bears "
+                    "continuously. Which of them is right?"
+                )
         if self.connection == "terminal_to_terminal" and self.terminals != 1:
             raise ValueError("terminal_to_terminal injects between one terminal and another: terminals is 1")
         return self
