@@ -14,6 +14,8 @@ from aimdlab.errors import ConfigurationError
 Reals = NDArray[np.float64]
 
 _GONE = 1e-18
+_LOOKED_AT = 2000
+_HALVINGS = 50
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,12 @@ class Transfer:
         """The longest time constant; 0 without memory."""
         return float((-1.0 / self.rates_per_s).max()) if self.rates_per_s.size else 0.0
 
+    @property
+    def peak_gain(self) -> float:
+        """The largest answer that any source within -1 and 1 can cause: the total variation of the step's answer."""
+        looked_at = self.step(np.array([0.0, *self._turns_s(), np.inf]))
+        return abs(self.direct) + float(np.abs(np.diff(looked_at)).sum())
+
     def response(self, frequency_hz: ArrayLike) -> NDArray[np.complex128]:
         """Complex frequency response, shape of ``frequency_hz``."""
         jw = 2j * np.pi * np.asarray(frequency_hz, dtype=np.float64)
@@ -131,6 +139,29 @@ class Transfer:
         tails = (start + u[:, None] / self.rates_per_s) * self.gains
         integral = self.dc * u * t + (tails * _integral(self.rates_per_s, t[:, None])).sum(axis=1)
         return float((u * integral).sum() / t.sum())
+
+    def _turns_s(self) -> list[float]:
+        """When the answer to a step turns: where the impulse's answer crosses zero."""
+        if self.rates_per_s.size < 2:
+            return []
+        slowest = self.rates_per_s.max()
+
+        def impulse(t_s: Reals) -> Reals:
+            # Over the slowest mode, which changes no sign and keeps it from vanishing.
+            answer: Reals = (self.gains * np.exp(t_s[:, None] * (self.rates_per_s - slowest))).sum(axis=1)
+            return answer
+
+        spans_s = -1.0 / self.rates_per_s
+        grid_s = np.geomspace(1e-6 * spans_s.min(), 1e2 * spans_s.max(), _LOOKED_AT)
+        signs = np.sign(impulse(grid_s))
+        turns = []
+        for k in np.flatnonzero(signs[1:] * signs[:-1] < 0):
+            low, high = grid_s[k], grid_s[k + 1]
+            for _ in range(_HALVINGS):
+                middle = (low + high) / 2
+                low, high = (middle, high) if np.sign(impulse(np.array([middle])))[0] == signs[k] else (low, middle)
+            turns.append(float(middle))
+        return turns
 
     def _turn(self, levels: ArrayLike, durations_s: ArrayLike) -> tuple[Reals, Reals, Reals]:
         """Levels and durations, shape (k,), and the modes at the start of every step, shape (k, m)."""
