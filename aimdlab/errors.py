@@ -15,6 +15,7 @@ Each speaks to a technician: what happened, where (file and key, or instrument a
     │   │   ├── AmplifierTripError   3   an amplifier reports a fault: its protection has switched it off
     │   │   └── ProbeLostError       3   a probe or monitor gives no reading any more
     │   ├── SafeStateError           3   something could not be switched off
+    │   ├── CeilingError             3   what was about to be sent is above a ceiling; it was not sent
     │   ├── GuardianError            3   the guardian cannot watch over the run, or is lost
     │   ├── FaultStopError           3   the campaign's fault policy says to stop here
     │   └── SimulationError          3   the simulated bench failed
@@ -99,6 +100,10 @@ class ProbeLostError(InstrumentError):
 
 class SafeStateError(BenchError):
     """One or more instruments could not be made safe; the message lists each."""
+
+
+class CeilingError(BenchError):
+    """What was about to be sent is above a ceiling, or was never checked; nothing of it was sent."""
 
 
 class GuardianError(BenchError):

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from aimdlab.bench.ceilings import StepCeilings
 from aimdlab.bench.clock import Clock
 from aimdlab.bench.driver import Driver, Identity
 from aimdlab.bench.events import EventSink, NoEvents
+from aimdlab.bench.guarded_source import SourceGuard, guarded
 from aimdlab.bench.identity import mismatch
 from aimdlab.bench.link import VisaLink
 from aimdlab.bench.operator import Operator
 from aimdlab.bench.register import Equipment, resolve_equipment
-from aimdlab.bench.roles import Oscilloscope, Role, Waveform
+from aimdlab.bench.roles import DriveAmplifier, Oscilloscope, Role, SignalGenerator, Waveform
 from aimdlab.bench.safe_state import SafeAction, carry_out, driver_action, limit_for, not_safe
 from aimdlab.capture import Capture
 from aimdlab.config.bench import BenchFile, MonitorEntry
@@ -22,6 +24,9 @@ from aimdlab.config.loading import problem
 from aimdlab.errors import IdentityError, LinkError, RecordError
 
 Player = TypeVar("Player")
+
+# Sources whose guard comes with their first user.
+_UNGUARDED = (Role.RF_GENERATOR,)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Bench:
         self.operator = operator
         self.events: EventSink = NoEvents()
         self._take: Callable[[Capture], None] = _nobody
+        self._guard = self._source_guard()
 
     def show_captures_to(self, take: Callable[[Capture], None]) -> None:
         """Show every capture to ``take`` as soon as it is fetched, so that work on it can begin beside the bench."""
@@ -61,13 +67,22 @@ class Bench:
         for name, connected in self.instruments.items():
             events.record("instrument.connected", _describe(connected), source=name)
 
+    def begin_step(self, step: str, ceilings: StepCeilings) -> None:
+        """From now on nothing is sent above ``ceilings``; what was loaded before ``step`` does not count."""
+        if self._guard is not None:
+            self._guard.begin(step, ceilings)
+
     def play(self, role: Role, protocol: type[Player]) -> tuple[Player, int]:
-        """The instrument that plays ``role``, as ``protocol``, and its channel."""
+        """The instrument that plays ``role``, as ``protocol``, and its channel; a source behind its guard."""
         entry = self.file.roles[role.value]
-        driver = self.instruments[entry.instrument].driver
-        if not isinstance(driver, protocol):
-            raise TypeError(f"driver of {entry.instrument!r} does not implement {protocol.__name__}")
-        return driver, entry.channel
+        player: object = self.instruments[entry.instrument].driver
+        if role is Role.SIGNAL_GENERATOR and self._guard is not None and isinstance(player, SignalGenerator):
+            player = guarded(player, self._guard)
+        elif role in _UNGUARDED:
+            raise TypeError(f"{role} has no guard yet, and no source is handed out without one")
+        if not isinstance(player, protocol):
+            raise TypeError(f"driver of {entry.instrument!r} does not implement {protocol.__name__}, or not its guard")
+        return player, entry.channel
 
     def monitor(self, name: str) -> tuple[Oscilloscope, MonitorEntry]:
         """The oscilloscope that watches the point ``name``, and the entry of the bench file."""
@@ -106,6 +121,8 @@ class Bench:
 
         Raises SafeStateError, after recording it, if one or more could not be switched off.
         """
+        if self._guard is not None:
+            self._guard.forget()
         done, problems = carry_out(_safe_action(connected) for connected in self.instruments.values())
         if not problems:
             self.events.record("safety.made_safe", f"made safe: {', '.join(done)}", source="bench", durable=True)
@@ -142,6 +159,19 @@ class Bench:
     def close(self) -> None:
         """Close every link."""
         _close(self.instruments)
+
+    def _source_guard(self) -> SourceGuard | None:
+        generator = self.file.roles.get(Role.SIGNAL_GENERATOR.value)
+        if generator is None:
+            return None
+        amplifier = self.file.roles.get(Role.DRIVE_AMPLIFIER.value)
+
+        def gain() -> float:
+            if amplifier is None:
+                return 1.0
+            return cast(DriveAmplifier, self.instruments[amplifier.instrument].driver).rating().gain
+
+        return SourceGuard(generator.instrument, generator.channel, gain)
 
 
 def _nobody(_capture: Capture) -> None:

@@ -120,6 +120,8 @@ def _total_rows(made: Plan) -> Iterator[tuple[str, str]]:
         f"{size(bytes_at_start(made.storage_bytes))}: the session as far as can be foreseen, and its sealed copy",
     )
     yield "omissions", f"{left_out} sequences, each with its rationale" if left_out else "none"
+    for notice in made.notices:
+        yield "notice", notice
     yield from _people_rows(made)
 
 
@@ -208,6 +210,7 @@ def _as_json(made: Plan, *, list_steps: bool) -> dict[str, Any]:
             for omission in test.omissions()
         ],
         "prompts": [{"step_id": step_id, "text": text} for step_id, text in made.prompts],
+        "notices": list(made.notices),
     }
     if list_steps:
         result["step_list"] = [step.as_record() for step in made.steps]

@@ -21,7 +21,7 @@ from aimdlab.errors import InstrumentError
 from aimdlab.procedures.injection.captures import CaptureSettings, Parts, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.protocol import Coverage, Step, Subject, TestPlan
 from aimdlab.scoring.exposure import DEVICE_MONITOR
-from aimdlab.scoring.parameters import KIND_SEQUENCE
+from aimdlab.scoring.parameters import KIND_SEQUENCE, signal_from_flat
 from aimdlab.scoring.synchronised import SynchronisedScoring, burst_from_flat
 from aimdlab.scoring.synchronised_beat import OFFSET_WINDOW_S
 from aimdlab.signals.injected import InjectedSignal
@@ -237,6 +237,8 @@ def _synchronised(
         parameters=parameters,
         exposure_s=beats / subject.device.file.therapy.rate,
         storage_bytes=samples * _BYTES_PER_SAMPLE,
+        # The oscilloscope is armed once per beat, and is longer at it than the signal that the step was planned with.
+        ceilings=replace(step.ceilings, every_s=signal_from_flat(step.parameters).period_s),
         scoring={**step.scoring, **SynchronisedScoring(beats, offset_s, offset_s - _late_s(parts)).to_flat()},
     )
 

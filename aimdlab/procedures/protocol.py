@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from aimdlab.bench.bench import Bench
-from aimdlab.bench.ceilings import Demand
+from aimdlab.bench.ceilings import NOTHING_SENT, Demand, StepCeilings
 from aimdlab.bench.register import Equipment
 from aimdlab.capture import Capture, Reading
 from aimdlab.config.bench import BenchFile
@@ -69,6 +69,7 @@ class Step:
         instruction: what a person must do first, or None.
         omitted: the written rationale if the step is left out, or "".
         bench_s: time on the bench: exposure, what is recorded before and after it, proof of the level, recovery.
+        ceilings: what nothing that is sent during the step may exceed; as it comes, nothing may be sent.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Step:
     instruction: Instruction | None = None
     omitted: str = ""
     bench_s: float = 0.0
+    ceilings: StepCeilings = field(default=NOTHING_SENT, compare=False, repr=False)
 
     def placed(self, index: int, test: int) -> Step:
         """The step at its place in a campaign."""
@@ -147,6 +149,7 @@ class TestPlan:
 
     Attributes:
         facts: what the steps were computed from (levels, injection network), for the session's record.
+        notices: what the technician should know of it besides, each in a sentence: maxima that nobody stated.
     """
 
     __test__ = False
@@ -154,6 +157,7 @@ class TestPlan:
     steps: tuple[Step, ...]
     coverage: Coverage
     facts: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def run_attempt(
     started_utc, started_monotonic_s, started_bench_s = utc_now(), time.monotonic(), bench.clock.now_s()
     taken = _Taken()
     fault = ""
+    bench.begin_step(f"step {step.id} ({step.title})", step.ceilings)
     try:
         _carry_out(procedure, step, progress, bench.clock, taken)
         procedure.finish()

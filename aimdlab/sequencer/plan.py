@@ -31,6 +31,7 @@ class PlannedTest:
     Attributes:
         facts: what the steps were computed from: levels, injection network.
         reasons: what the campaign says of it in writing: justification, personnel, ambient, pictures.
+        notices: what the technician should know of it besides: maxima that nobody stated.
     """
 
     subject: Subject
@@ -39,6 +40,7 @@ class PlannedTest:
     coverage: Coverage
     facts: Mapping[str, Any]
     reasons: Mapping[str, Any]
+    notices: tuple[str, ...] = ()
 
     @property
     def largest_ivamp_v(self) -> float | None:
@@ -125,6 +127,11 @@ class Plan:
         return sum(step.bench_s for step in self.steps_to_do)
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What the technician should know besides, each once, whichever tests it is of."""
+        return tuple(dict.fromkeys(notice for test in self.tests for notice in test.notices))
+
+    @property
     def prompts(self) -> tuple[tuple[str, str], ...]:
         """When a person is needed, and for what, in order; the run waits there."""
         asked = [(step.id, text) for step in self.steps_to_do for text in _prompts(step)]
@@ -166,7 +173,7 @@ def make_plan(campaign: Campaign, today: date | None = None) -> Plan:
         planned = procedure.plan(subject)
         steps = tuple(step.placed(index + place, number) for place, step in enumerate(planned.steps))
         index += len(steps)
-        made = PlannedTest(subject, procedure, steps, planned.coverage, planned.facts, reasons)
+        made = PlannedTest(subject, procedure, steps, planned.coverage, planned.facts, reasons, planned.notices)
         _refuse_silent_omissions(made)
         tests.append(made)
     plan = Plan(campaign, tuple(tests))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aimdlab.bench.ceilings import StepCeilings
 from aimdlab.bench.clock import RealClock
 from aimdlab.capture import Capture, Reading
 from aimdlab.errors import InstrumentError, LinkError, StoppedByPersonError
@@ -29,6 +30,10 @@ class Recorder:
         self.calls.append(name)
         if name == self.fail_in and self.error is not None:
             raise self.error
+
+    def begin_step(self, step: str, ceilings: StepCeilings) -> None:
+        assert (step, ceilings) == ("step 1/0001 (a step)", STEP.ceilings)
+        self.calls.append("begin_step")
 
     def make_safe(self) -> None:
         self.calls.append("make_safe")
@@ -65,7 +70,7 @@ def attempt(recorder: Recorder) -> Any:
 def test_the_order_of_an_attempt() -> None:
     recorder = Recorder()
     done = attempt(recorder)
-    assert recorder.calls == ["prepare", "verify", "expose", "finish", "features"]
+    assert recorder.calls == ["begin_step", "prepare", "verify", "expose", "finish", "features"]
     assert (done.score.verdict, done.exposure_s, done.notes) == (Verdict.PASS, 15.0, ())
 
 

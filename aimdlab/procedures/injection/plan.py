@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aimdlab.bench.ceilings import Demand
+import numpy as np
+
+from aimdlab.bench.ceilings import Demand, Shape
 from aimdlab.bench.roles import Role, ScopeSetup
 from aimdlab.config.campaign import Loaded
 from aimdlab.config.device import DeviceFile, Therapy
@@ -18,11 +20,12 @@ from aimdlab.procedures.injection.captures import (
     acquisitions_of,
     find_parts,
 )
+from aimdlab.procedures.injection.ceilings import bench_ceilings, for_step, unstated
 from aimdlab.procedures.injection.omissions import rationales
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, describe
 from aimdlab.procedures.injection.ranges import SignalRanges, read_ranges, sequences
 from aimdlab.procedures.protocol import PERSON, Coverage, Instruction, Step, Subject, TestPlan
-from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR, SAMPLES_PER_DEVICE_PULSE
+from aimdlab.scoring.exposure import SAMPLES_PER_DEVICE_PULSE
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, KIND_SEQUENCE, GradientInjectedScoring, Scalar
 from aimdlab.scoring.settings import KIND_SETTINGS
 from aimdlab.signals.injected import InjectedSignal
@@ -61,6 +64,7 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
         steps=(*planner.before(), *injected, *planner.after()),
         coverage=Coverage(planned=len(wanted) - left_out, full=full, omitted=left_out),
         facts={"levels": _levels_record(levels), "injection_network": parts.path.as_record()},
+        notices=unstated(subject),
     )
 
 
@@ -71,6 +75,8 @@ class _Planner:
         self._subject, self._parts, self._settings, self._levels = subject, parts, settings, levels
         self._device = subject.device.file
         self._exposure_s = subject.test.file.exposure
+        self._ceilings = bench_ceilings(subject, parts)
+        self._per_volt: dict[InjectedSignal, tuple[float, ...]] = {}
 
     def before(self) -> Iterator[Step]:
         """What is shown before the first exposure: normal mode if the device has another one, then as it is tested.
@@ -125,12 +131,21 @@ class _Planner:
             },
             exposure_s=exposed_s,
             storage_bytes=_storage(subject, parts, acquisitions),
-            demands=() if omitted else tuple(_demands(parts, signal, level_v, abs(self._device.therapy.amplitude))),
+            demands=() if omitted else self._demands(signal, level_v),
             scoring=self._scoring(KIND_SEQUENCE, level_v, self._device.therapy),
             omitted=omitted,
             # The verify burst is played to the end of its off time.
             bench_s=_recorded_s(acquisitions) + signal.period_s + self._device.recovery,
+            ceilings=for_step(self._ceilings, level_v, subject.bench.file.level_trim),
         )
+
+    def _demands(self, signal: InjectedSignal, level_v: float) -> tuple[Demand, ...]:
+        """What the signal asks of every part of the bench."""
+        # A campaign has seven levels of every signal.
+        if signal not in self._per_volt:
+            self._per_volt[signal] = self._ceilings.per_volt(shape_of(signal))
+        gain = self._parts.amplifier.gain
+        return self._ceilings.demands(self._per_volt[signal], level_v / gain, gain)
 
     def _quiet(self, name: str, kind: str, title: str, therapy: Therapy, mode: str | None) -> Step:
         """A step in which nothing is injected and the device must do what it is programmed to do."""
@@ -181,6 +196,13 @@ class _Planner:
             monitor_lag_s=path.monitored.monitor_lag_s,
             back_coupling=path.monitored.back_coupling,
         ).to_flat()
+
+
+def shape_of(signal: InjectedSignal) -> Shape:
+    """One period of the signal as a source plays it."""
+    segments = signal.period_segments()
+    levels = np.array([segment.value for segment in segments], dtype=np.float64)
+    return Shape(levels, np.array([segment.duration_s for segment in segments]))
 
 
 def _shown(therapy: Therapy) -> ShownPulse:
@@ -252,25 +274,6 @@ def _check_connection(subject: Subject, ranges: SignalRanges) -> None:
             "no Cx meets D.2 for gradient signals, it would only take low frequencies away from them: bypass it, "
             "remove this key, and say so in the campaign's evidence (20.2.4, note).",
         )
-
-
-def _demands(parts: Parts, signal: InjectedSignal, level_v: float, pulse_v: float) -> Iterator[Demand]:
-    path, amplifier = parts.path, parts.amplifier
-    yield Demand(
-        "signal generator", "what its model can play", level_v / amplifier.gain, parts.generator.max_peak_v, "V"
-    )
-    yield Demand("drive amplifier, input", "its driver's options", level_v / amplifier.gain, amplifier.max_input_v, "V")
-    yield Demand("drive amplifier, output", "its driver's options", level_v, amplifier.max_output, amplifier.unit)
-    yield Demand("injection network, input C", "injection_network.rated_input", level_v, path.rated_input_v, "V")
-    for resistor, mean_w, rating_w in path.mean_powers(signal, level_v):
-        key = f"injection_network.ratings.{resistor.partition('.')[0]}"
-        yield Demand(f"injection network, {resistor} (mean power)", key, mean_w, rating_w, "W")
-    for name, monitor, peak_v in (
-        (INJECTION_MONITOR, parts.injection, level_v * path.test_point_factor),
-        (DEVICE_MONITOR, parts.device, level_v * path.port_factor + pulse_v),
-    ):
-        key = f"monitors.{name}.rated_input"
-        yield Demand(f"oscilloscope input of {name}", key, peak_v / monitor.factor, monitor.rated_input, "V")
 
 
 def _check_smallest(subject: Subject, parts: Parts, level_v: float) -> None:
