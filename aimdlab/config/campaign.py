@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.bench import BenchFile
@@ -50,6 +50,16 @@ class Record(ConfigModel):
     compression: Literal["zstandard", "gzip"] = "zstandard"
 
 
+class Unattended(ConfigModel):
+    """What may happen while nobody is there.
+
+    Attributes:
+        resume: a run that hung or died, or whose computer restarted, is gone on with by itself.
+    """
+
+    resume: StrictBool = False
+
+
 class CampaignFile(ConfigModel):
     """A campaign as its YAML file says it.
 
@@ -59,6 +69,7 @@ class CampaignFile(ConfigModel):
         justification: the reasons that the standard asks for; :mod:`aimdlab.config.answers` says which are missing.
         record: how the session is kept.
         faults: what is done about faults of instruments.
+        unattended: what may happen while nobody is there.
     """
 
     aimdlab: Literal["campaign/1"]
@@ -70,6 +81,7 @@ class CampaignFile(ConfigModel):
     justification: Justification = Field(default_factory=Justification)
     record: Record = Field(default_factory=Record)
     faults: Faults = Field(default_factory=Faults)
+    unattended: Unattended = Field(default_factory=Unattended)
     tests: list[TestEntry] = Field(min_length=1)
 
 

@@ -3,8 +3,8 @@
 Only an INVALID attempt whose exposure was not proven is tried again, a limited number of times; a FAIL stands. Whatever
 way a run ends, the bench is made safe.
 
-A run that goes on with an interrupted session repeats what comes before the first exposure of a test, since nobody
-knows what happened at the bench meanwhile.
+A run that goes on with an interrupted session repeats what comes before the first exposure of a test
+(:mod:`aimdlab.sequencer.preamble`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from aimdlab.scoring.results import Criterion, Verdict
 from aimdlab.sequencer.attempt import run_attempt
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan, PlannedTest
+from aimdlab.sequencer.preamble import Preamble, preamble_of
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.runs import ENDED, INTERRUPTED, RESUMED, STARTED, owner_data
 from aimdlab.sequencer.tries import Course, Suspicion, Tries, damaged
@@ -57,7 +58,7 @@ class _Doing:
     Attributes:
         procedure, criteria, test: what it is.
         course: where it stands.
-        before: its steps before the first exposure, which show that bench and device are ready.
+        preamble: its steps before the first exposure.
         repeated: whether these were done before, by a run that was interrupted.
     """
 
@@ -65,7 +66,7 @@ class _Doing:
     criteria: Sequence[Criterion]
     test: TestFile
     course: Course
-    before: frozenset[int]
+    preamble: Preamble
     repeated: bool
 
 
@@ -92,6 +93,7 @@ class Run:
         mark: told step and attempt before each attempt: a simulated world's noise key.
         tries: what was tried before; None if this is the first run of the session.
         facts: what else the event says that begins the run.
+        unattended: nobody is there, so that nothing is asked that need not be asked again.
     """
 
     def __init__(
@@ -104,6 +106,8 @@ class Run:
         mark: Callable[[int, int], None],
         tries: Tries | None = None,
         facts: Mapping[str, Encodable] | None = None,
+        *,
+        unattended: bool = False,
     ) -> None:
         self._plan = plan
         self._bench = bench
@@ -114,6 +118,7 @@ class Run:
         self._resumed = tries is not None
         self._tries = tries or Tries([step.as_record() for step in plan.steps])
         self._facts = dict(facts or {})
+        self._unattended = unattended
         self._exposure_s = 0.0
         self._last_reason = ""
 
@@ -193,16 +198,16 @@ class Run:
             criteria=[limit.criterion() for limit in device.criteria],
             test=test.subject.test.file,
             course=course,
-            before=_before_exposures(test),
+            preamble=preamble_of(test, self._verdict_if_done, unattended=self._unattended),
             repeated=tries.before > 0,
         )
         end = self._read_settings_first(doing, test)
-        done = {step.index for step in test.steps if tries.is_done(step.index)} - doing.before
+        done = {step.index for step in test.steps if tries.is_done(step.index)} - doing.preamble.again
         for step in test.steps:
             if end.reason:
                 break
             self._attention.pause_if_asked(self._bench.make_safe)
-            if course.suspicion is not None and step.index not in doing.before:
+            if course.suspicion is not None and step.index not in doing.preamble.steps:
                 # The run that exposed the device ended before it was checked.
                 end = self._check(doing, course.suspicion)
                 if end.reason:
@@ -211,7 +216,7 @@ class Run:
             if step.omitted or (step.index in done and tries.is_done(step.index)):
                 self._pass_over(step)
                 continue
-            self._instruct(step)
+            self._instruct(doing, step)
             end = self._do(doing, step)
             if not end.reason and step.kind == KIND_SEQUENCE and device.recovery:
                 self._bench.clock.sleep(device.recovery)
@@ -226,6 +231,8 @@ class Run:
         if not tries.was_exposed(step.index for step in test.steps):
             return _GO_ON
         self._bench.clock.sleep(test.subject.device.file.recovery)
+        if doing.preamble.needs_nobody:
+            return _GO_ON  # nobody programs
         for step in test.steps:
             is_reading = step.index in tries.after and step.kind == PERSON and step.instruction is None
             if not is_reading or tries.is_done(step.index):
@@ -235,6 +242,9 @@ class Run:
             if end.reason:
                 return end
         return _GO_ON
+
+    def _verdict_if_done(self, step: int) -> Verdict | None:
+        return self._tries.verdict(step) if self._tries.is_done(step) else None
 
     def _pass_over(self, step: Step) -> None:
         """Show a step that is left out, or was done before."""
@@ -257,7 +267,7 @@ class Run:
 
     def _not_ready(self, doing: _Doing, step: Step, verdict: Verdict) -> _End:
         what = f"{step.title} of {doing.test.name!r} is {verdict} ({self._last_reason})."
-        if step.index not in doing.before:
+        if step.index not in doing.preamble.steps:
             return _End(what)
         if doing.repeated:
             # What was measured before must not be lost for a cable that was forgotten.
@@ -277,10 +287,11 @@ class Run:
         verdict = self._do_step(doing, doing.course.check)
         return _GO_ON if verdict is Verdict.PASS else _End(damaged(suspicion, verdict, self._last_reason))
 
-    def _instruct(self, step: Step) -> None:
+    def _instruct(self, doing: _Doing, step: Step) -> None:
         """Have a person do what must be done before ``step``; the bench is safe meanwhile."""
         instruction = step.instruction
-        if instruction is None:
+        still_stands = doing.preamble.needs_nobody and step.index in doing.preamble.again
+        if instruction is None or still_stands:
             return
         self._bench.make_safe()
         events = self._bench.events
@@ -328,13 +339,3 @@ class Run:
                 self._last_reason = deciding.reason if deciding is not None else attempt.score.reason
                 return step_verdict(tried)
             self._attention.check()
-
-
-def _before_exposures(test: PlannedTest) -> frozenset[int]:
-    """What shows, before the first exposure of a test, that bench and device are ready: settings, baselines."""
-    first = next((step.index for step in test.steps if step.kind == KIND_SEQUENCE), None)
-    return frozenset(
-        step.index
-        for step in test.steps
-        if step.kind in (PERSON, KIND_BASELINE) and (first is None or step.index < first)
-    )
