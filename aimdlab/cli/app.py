@@ -109,13 +109,23 @@ def resume(
     clock: Clock = None,
     attach: Attach = "",
     operator: Operator = "",
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CODE",
+            help="Accept what differs from the beginning: the code that the refusal shows; with --reason, --operator.",
+        ),
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why that does not matter; recorded with your name.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Go on with an interrupted session at its first step that is not done, to the end, and seal it."""
     from aimdlab.cli import resume as command
 
     chosen = command.BenchChoice(clock.value if clock else None, attach)
-    raise typer.Exit(command.resume(session, campaign, chosen, operator, as_json=json))
+    raise typer.Exit(command.resume(session, campaign, chosen, operator, (accept or [], reason), as_json=json))
 
 
 @app.command(epilog="Example: aimdlab seal sessions/monday")

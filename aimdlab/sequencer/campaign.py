@@ -19,6 +19,7 @@ from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.run import Run, RunResult
 from aimdlab.sequencer.tries import Tries
+from aimdlab.sequencer.unchanged import world_facts
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import new_header, utc_now
@@ -110,6 +111,7 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
             bench_clock=bench.clock.kind,
             campaign_file=str(path.absolute()),
             signing_key=key.public,
+            facts=world_facts(plan.campaign.bench, choice.attach),
         )
         compression = plan.campaign.campaign.file.record.compression
         with (

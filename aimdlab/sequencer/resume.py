@@ -12,15 +12,17 @@ from aimdlab.errors import ConfigurationError, IdentityError
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, Outcome, carry_out, command
+from aimdlab.sequencer.consent import Consent, Settlement
 from aimdlab.sequencer.opening import BenchChoice, ClockKind, open_bench
-from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Tries, cut_off
-from aimdlab.sequencer.unchanged import plan_again, refuse_other_instruments
+from aimdlab.sequencer.unchanged import PlannedAgain, instruments_again, plan_again
+from aimdlab.session.acceptance import Basis, acceptances, basis_of, record_acceptance
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
 from aimdlab.session.header import SessionHeader, software_versions, utc_now
+from aimdlab.session.inbox import waiting
 from aimdlab.session.keys import BenchKey, key_for
 from aimdlab.session.lock import SessionLock, lock_path
 from aimdlab.session.place import refuse_without_room
@@ -34,11 +36,39 @@ class _Interrupted:
 
     folder: Path
     header: SessionHeader
+    basis: Basis
     runs: Runs
     tries: Tries
 
 
-def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, attendance: Attendance) -> Outcome:
+@dataclass(frozen=True)
+class _Wish:
+    """How a session is to be gone on with.
+
+    Attributes:
+        campaign, choice, attendance, consent: see :func:`resume_campaign`.
+        stale: files of what was said before, to a run that is over.
+    """
+
+    campaign: Path | None
+    choice: BenchChoice
+    attendance: Attendance
+    consent: Consent | None
+    stale: frozenset[str]
+
+    def settlement(self, folder: Path) -> Settlement:
+        """What settles differences, and says with which command line they can be accepted."""
+        line = command("resume", folder)
+        if self.campaign is not None:
+            line += f' --campaign "{self.campaign}"'
+        if self.choice.attach:
+            line += f" --attach {self.choice.attach}"
+        return Settlement(line, self.consent)
+
+
+def resume_campaign(
+    path: Path, campaign: Path | None, choice: BenchChoice, attendance: Attendance, consent: Consent | None = None
+) -> Outcome:
     """Go on with the interrupted session at ``path`` at its first step that is not done, to the end, and seal it.
 
     A session of which every step is done is sealed, an interrupted seal finished; neither needs the bench.
@@ -48,34 +78,35 @@ def resume_campaign(path: Path, campaign: Path | None, choice: BenchChoice, atte
         campaign: the campaign file, if it is not where the session says.
         choice: clock and simulated bench; without a clock, that of the session.
         attendance: who attends it.
+        consent: what a person accepts although it is not what the session began with.
 
     Raises:
         ConfigurationError: there is nothing to go on with, a run is at work on it, or something is not what the session
-            began with; nothing was switched on.
+            began with and nobody accepted it; nothing was switched on.
         BenchError, StoppedByPersonError: the bench is safe, what was committed stays in the folder.
     """
-    since_utc = utc_now()
     folder = session_folder(path)
+    wish = _Wish(campaign, choice, attendance, consent, stale=waiting(folder))
     with _in_hand(folder, attendance.operator_name):
-        return _resume(folder, campaign, choice, attendance, since_utc)
+        return _resume(folder, wish)
 
 
-def _resume(
-    folder: Path, campaign: Path | None, choice: BenchChoice, attendance: Attendance, since_utc: str
-) -> Outcome:
+def _resume(folder: Path, wish: _Wish) -> Outcome:
     if sealed_path(folder).exists():
         return _finish_seal(folder, or_refuse=True)
     found = _read(folder)
     if _has_ended(found):
         return _seal_ended(found)
     try:
-        plan = plan_again(found.header, campaign)
+        settlement = wish.settlement(folder)
+        again = plan_again(found.header, found.basis, wish.campaign, settlement, wish.choice.attach)
+        plan = again.plan
         ended = next((ended for test in plan.tests if (ended := found.tries.course(test).ended)), "")
         if ended:
             return _seal(found, ended, ended)
         to_do = [step for step in plan.steps if not found.tries.is_done(step.index)]
         refuse_without_room(folder, sum(step.storage_bytes for step in to_do))
-        return _go_on(found, plan, choice, attendance, since_utc)
+        return _go_on(found, again, settlement, wish)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}\nTo end the session as it is: {command('seal', folder)}") from error
 
@@ -130,7 +161,8 @@ def _read(folder: Path) -> _Interrupted:
         runs = read_runs(session.events())
         runs.refuse_if_at_work(folder)
         tries = Tries(session.header.plan, session.records(), cut_off(session.events()))
-        return _Interrupted(folder, session.header, runs, tries)
+        basis = basis_of(session.header, acceptances(session.events()))
+        return _Interrupted(folder, session.header, basis, runs, tries)
 
 
 def _finish_seal(folder: Path, *, or_refuse: bool) -> Outcome:
@@ -168,21 +200,22 @@ def _seal(found: _Interrupted, ended_early: str, says: str, kind: str = ENDED, *
     return Outcome(sealed, True, found.header.bench_clock, key, ended_early, None, "sealed")
 
 
-def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Attendance, since_utc: str) -> Outcome:
+def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wish: _Wish) -> Outcome:
     key = _key(found.header)
+    plan, attendance = again.plan, wish.attendance
     attention = attendance.attention
     attention.check()
     holder = Holder.here(attendance.operator_name, utc_now(), str(found.folder))
     with ExitStack() as stack:
         try:
             opened = stack.enter_context(
-                open_bench(plan.campaign, _as_began(found.header, choice), attention, attendance.operator, holder)
+                open_bench(plan.campaign, _as_began(found.header, wish.choice), attention, attendance.operator, holder)
             )
         except IdentityError as error:
             raise ConfigurationError(f"not the instruments that the session began with: {error}") from error
         bench, _ = opened
         bench.make_safe()  # whatever the run that died left on
-        refuse_other_instruments(found.header, bench)
+        others = instruments_again(found.basis, bench, settlement)
         ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
         attention.check()
         _refuse_if_gone_on_with(found)
@@ -195,7 +228,10 @@ def _go_on(found: _Interrupted, plan: Plan, choice: BenchChoice, attendance: Att
             "software": software_versions(),
         }
         _refuse_if_gone_on_with(found)  # once more: to open a long session takes its time
-        _set_aside(session, since_utc, attention)
+        if wish.consent is not None and settlement.accepted:
+            changes = replace(again.changes, equipment=others)
+            record_acceptance(session.events, wish.consent.operator, wish.consent.reason, settlement.accepted, changes)
+        _set_aside(session, wish.stale, attention)
         return carry_out(plan, session, opened, attendance, key, found.tries, facts)
 
 
@@ -208,11 +244,11 @@ def _refuse_if_gone_on_with(found: _Interrupted) -> None:
         raise ConfigurationError(f"{found.folder}: somebody else went on with this session just now.")
 
 
-def _set_aside(session: SessionFolder, since_utc: str, attention: Attention) -> None:
-    """Obey nothing that was said to a run that is over, and all that was said since this one began (``since_utc``)."""
+def _set_aside(session: SessionFolder, before: frozenset[str], attention: Attention) -> None:
+    """Obey nothing that was said to a run that is over (files ``before``), and all that was said since."""
     stale = []
     for said in session.inbox.poll():
-        if said.utc < since_utc:
+        if said.file in before:
             stale.append(said.word)
         else:
             attention.obey(said)

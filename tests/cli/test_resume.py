@@ -301,7 +301,7 @@ def test_another_version_and_a_campaign_file_that_is_gone_are_refused(copy: Lab)
         cwd=copy.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "this is aimdlab 99.0" in done.stderr
+    assert "now 99.0. Go on with the software" in done.stderr
     for arguments, said in (
         (["resume", copy.session, "--campaign", "elsewhere.yaml"], "not there any more"),
         (["resume", "nowhere"], "no session"),

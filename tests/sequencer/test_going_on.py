@@ -17,15 +17,17 @@ from aimdlab.config.campaign import load_campaign
 from aimdlab.errors import ConfigurationError, StoppedByPersonError
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Feature, Score, Verdict
 from aimdlab.sequencer.attention import Attention
+from aimdlab.sequencer.consent import Consent, Settlement
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.resume import _set_aside, session_folder
 from aimdlab.sequencer.runs import Owner, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Course, Tries
-from aimdlab.sequencer.unchanged import plan_again
+from aimdlab.sequencer.unchanged import PlannedAgain, plan_again
+from aimdlab.session.acceptance import Changes, basis_of
 from aimdlab.session.events import EventLog, read_events
 from aimdlab.session.folder import SessionFolder
-from aimdlab.session.header import SessionHeader, new_header, utc_now
-from aimdlab.session.inbox import send
+from aimdlab.session.header import SessionHeader, new_header
+from aimdlab.session.inbox import send, waiting
 from campaign_files import TODAY, Files
 
 PASS, FAIL = (Score(verdict, verdict.value, (), ()) for verdict in (Verdict.PASS, Verdict.FAIL))
@@ -155,40 +157,48 @@ def header_of(files: Files) -> SessionHeader:
     )
 
 
+def again(
+    header: SessionHeader, campaign: Path | None = None, today: date = TODAY, consent: Consent | None = None
+) -> PlannedAgain:
+    settlement = Settlement("aimdlab resume monday", consent)
+    return plan_again(header, basis_of(header, ()), campaign, settlement, today=today)
+
+
 def test_the_same_files_make_the_same_plan_wherever_they_are(files: Files, tmp_path: Path) -> None:
     header = header_of(files)
-    assert plan_again(header, None, TODAY).steps == files.plan().steps
+    assert again(header).plan.steps == files.plan().steps
     moved = files.folder / "configs/campaigns/of_monday.yaml"
     files.campaign.rename(moved)
-    assert plan_again(header, moved, TODAY).campaign.texts().keys() != header.configuration.keys()
+    assert again(header, moved).plan.campaign.texts().keys() != header.configuration.keys()
+    assert again(header, moved).changes == Changes()
     with pytest.raises(ConfigurationError, match="--campaign"):
-        plan_again(replace(header, campaign_file=""), None, TODAY)
+        again(replace(header, campaign_file=""))
 
 
 def test_a_calibration_must_be_valid_on_the_day_that_it_goes_on(files: Files) -> None:
     files.change(files.bench, ("    # calibration: {", "    calibration: {"))
     header = header_of(files)
-    plan_again(header, None, TODAY)
+    again(header)
     with pytest.raises(ConfigurationError, match="overdue since 2027-01-14"):
-        plan_again(header, None, date(2027, 1, 15))
+        again(header, today=date(2027, 1, 15))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda plan, tests: (plan[:-1], tests), "step 1/settings-after, step_id was nothing"),
-        (lambda plan, tests: (({**plan[0], "title": "x"}, *plan[1:]), tests), "step 1/settings, title was 'x' and is"),
+        (lambda plan, tests: (plan[:-1], tests), "step 1/settings-after, step_id: then nothing"),
+        (lambda plan, tests: (({**plan[0], "title": "x"}, *plan[1:]), tests), "step 1/settings, title: then 'x'; now"),
         (
             lambda plan, tests: (plan, ({**tests[0], "pictures": {"phantom.jpg": "0" * 64}},)),
-            r"pictures\.phantom\.jpg was '0*' and is nothing",
+            r"pictures\.phantom\.jpg: then '0*'; now nothing",
         ),
         (
             lambda plan, tests: (plan, ({**tests[0], "levels": {**tests[0]["levels"], "tier": 2}},)),
-            "levels.tier was 2 and is 1",
+            "levels.tier: then 2; now 1",
         ),
         (
             lambda plan, tests: (plan, ({**tests[0], "edition": "ISO/TS 10974:2018"},)),
-            "edition was 'ISO/TS 10974:2018'",
+            "edition: then 'ISO/TS 10974:2018'",
         ),
     ],
 )
@@ -196,21 +206,21 @@ def test_another_plan_from_the_same_files_is_refused(files: Files, change: Any, 
     header = header_of(files)
     plan, tests = change(header.plan, header.tests)
     with pytest.raises(ConfigurationError, match=said):
-        plan_again(replace(header, plan=plan, tests=tests), None, TODAY)
+        again(replace(header, plan=plan, tests=tests))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"software": {"aimdlab": "0.0.1"}}, "began with aimdlab 0.0.1"),
-        ({"software": {"aimdlab": aimdlab.__version__, "scoring code": "x"}}, "began with scoring code x"),
-        ({"software": {"aimdlab": aimdlab.__version__, "numpy": "1.0"}}, "began with numpy 1.0"),
-        ({"format_version": 1}, "began in format 1"),
+        ({"software": {"aimdlab": "0.0.1"}}, "software, aimdlab: then 0.0.1"),
+        ({"software": {"aimdlab": aimdlab.__version__, "scoring code": "x"}}, "software, scoring code: then x"),
+        ({"software": {"aimdlab": aimdlab.__version__, "numpy": "1.0"}}, "software, numpy: then 1.0"),
+        ({"format_version": 1}, "format of the session: then 1; now 2"),
     ],
 )
 def test_other_software_is_refused(files: Files, change: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        plan_again(replace(header_of(files), **change), None, TODAY)
+        again(replace(header_of(files), **change))
 
 
 @pytest.mark.parametrize("name", ["gradient_injected_ten_steps", "extrinsic_potential_demo"])
@@ -227,11 +237,11 @@ def test_no_plan_depends_on_where_its_files_lie(tmp_path: Path, name: str, monke
 def test_what_is_said_while_a_session_is_gone_on_with_is_obeyed(tmp_path: Path) -> None:
     with SessionFolder.create(tmp_path / "monday", new_header(title="x", plan=(), configuration={})) as folder:
         send(folder.path, "stop", sender="A")
-        since_utc, attention = utc_now(), Attention()
-        _set_aside(folder, since_utc, attention)
+        before, attention = waiting(folder.path), Attention()
+        _set_aside(folder, before, attention)
         attention.check()  # that was said to a run that is over
         send(folder.path, "stop", sender="B")
-        _set_aside(folder, since_utc, attention)
+        _set_aside(folder, before, attention)
     with pytest.raises(StoppedByPersonError, match="asked for by B"):
         attention.check()
 
