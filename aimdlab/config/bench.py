@@ -43,6 +43,8 @@ class InstrumentEntry(ConfigModel):
         identity: what ``*IDN?`` must say; left out only for an instrument that cannot be talked to.
         timeout: longest wait for one reply, at most 60 s.
         calibration: its certificate; an overdue one is refused at plan time.
+        guardian: "shared": the guardian has a connection of its own, open all the time; "takeover": the instrument
+            accepts one connection, so that the guardian connects again only when the run is dead.
         options: checked by the driver's own model.
     """
 
@@ -51,7 +53,18 @@ class InstrumentEntry(ConfigModel):
     identity: InstrumentIdentity | None = None
     timeout: Time = Field(default=5.0, gt=0, le=60.0)
     calibration: Calibration | None = None
+    guardian: Literal["shared", "takeover"] = "shared"
     options: dict[str, Any] = Field(default_factory=dict)
+
+
+class GuardianSettings(ConfigModel):
+    """When a run counts as hung.
+
+    Attributes:
+        silence: how long it may give no sign of life while outputs may be on; it is ended and replaced then.
+    """
+
+    silence: Time = Field(default=30.0, ge=2.0, le=3600.0)
 
 
 class RoleEntry(ConfigModel):
@@ -132,6 +145,7 @@ class BenchFile(ConfigModel):
     injection_network: InjectionNetwork | None = None
     exposure_trigger: ExposureTrigger | None = None
     therapy_trigger: TherapyTrigger | None = None
+    guardian: GuardianSettings = Field(default_factory=GuardianSettings)
 
     @field_validator("kind")
     @classmethod
