@@ -7,7 +7,6 @@ ends by itself whatever becomes of the computer.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -17,6 +16,7 @@ from aimdlab.bench.roles import Role, ScopeSetup, TriggeredGenerator, Triggering
 from aimdlab.capture import Capture, Reading
 from aimdlab.procedures.extrinsic_potential import connected
 from aimdlab.procedures.extrinsic_potential_plan import BeatSetups, beat_setups, plan_synchronised, read_own
+from aimdlab.procedures.injection.playing import waveform_of
 from aimdlab.procedures.injection.procedure import InjectionProcedure
 from aimdlab.procedures.protocol import Exposure, Step, Subject, TestPlan, Verification
 from aimdlab.scoring.behind_network import back_pulse
@@ -73,11 +73,9 @@ class SynchronisedPotential(InjectionProcedure):
             return
         self._step = step
         burst = burst_from_flat(step.parameters)
-        base_hz = burst.base_rate_hz()
-        rate_hz = float(base_hz * math.ceil(_GENERATOR_RATE_HZ / base_hz))
-        peak_v = float(step.parameters["ivamp_v"] or 0.0) / self._amplifier.rating().gain
-        self._first_s = 1 / rate_hz
-        self._generator.load(self._channel, burst.sequenced(rate_hz, burst.period_s), peak_v)
+        waveform = waveform_of(burst, _GENERATOR_RATE_HZ, burst.period_s)
+        self._first_s = 1 / waveform.sample_rate_hz
+        self._generator.load(self._channel, waveform, self._planned_v(step))
         self._amplifier.set_enabled(True)
         self._generator.set_output(self._channel, True)
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
-from aimdlab.bench.ceilings import Demand, Shape
-from aimdlab.bench.roles import Role, ScopeSetup
-from aimdlab.config.campaign import Loaded
-from aimdlab.config.device import DeviceFile, Therapy
+from aimdlab.bench.ceilings import Demand
+from aimdlab.bench.roles import ScopeSetup
+from aimdlab.config.device import Therapy
 from aimdlab.config.loading import problem, validate_part
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.injection.captures import (
@@ -21,11 +18,18 @@ from aimdlab.procedures.injection.captures import (
     find_parts,
 )
 from aimdlab.procedures.injection.ceilings import bench_ceilings, for_step, unstated
+from aimdlab.procedures.injection.checks import (
+    check_connection,
+    check_criteria,
+    check_rate,
+    check_smallest,
+    check_tolerance,
+)
 from aimdlab.procedures.injection.omissions import rationales
+from aimdlab.procedures.injection.playing import shape_of
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, describe
-from aimdlab.procedures.injection.ranges import SignalRanges, read_ranges, sequences
+from aimdlab.procedures.injection.ranges import read_ranges, sequences
 from aimdlab.procedures.protocol import PERSON, Coverage, Instruction, Step, Subject, TestPlan
-from aimdlab.scoring.exposure import SAMPLES_PER_DEVICE_PULSE
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, KIND_SEQUENCE, GradientInjectedScoring, Scalar
 from aimdlab.scoring.settings import KIND_SETTINGS
 from aimdlab.signals.injected import InjectedSignal
@@ -33,8 +37,6 @@ from aimdlab.standard.gradient_levels import InjectedLevels
 from aimdlab.standard.gradient_signal import T_EDGE_MAX_S, GradientSequence, sequence_count
 
 _BYTES_PER_SAMPLE = 2
-_SAMPLES_PER_PULSE_A = 2
-_LEVEL_TOLERANCE_MAX = 0.05
 
 
 def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> TestPlan:
@@ -48,10 +50,10 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
     ranges, levels = read_ranges(subject, clause)
     check_criteria(subject.device, features)
     settings = validate_part(subject.test.source, ("captures",), subject.test.file.captures, CaptureSettings)
-    _check_tolerance(subject, settings)
-    _check_rate(subject, settings, ranges)
+    check_tolerance(subject, settings)
+    check_rate(subject, settings, ranges)
     parts = find_parts(subject)
-    _check_connection(subject, ranges)
+    check_connection(subject, ranges)
     planner = _Planner(subject, parts, settings, levels)
     wanted, full = list(sequences(ranges)), sequence_count(len(levels.b_g_mt))
     omitted = rationales(subject, levels.tier, wanted, full)
@@ -106,7 +108,7 @@ class _Planner:
         signal = InjectedSignal(sequence.tbpw_s, sequence.t_dwell_s, sequence.cycles, sequence.t_off_s)
         level_v = self._levels.ivamp_v(sequence.b_g_t, sequence.tbpw_s)
         if not omitted:
-            _check_smallest(subject, parts, level_v)
+            check_smallest(subject, parts, level_v)
         exposed_s = signal.repeats_for(self._exposure_s) * signal.period_s
         acquisitions = acquisitions_of(
             parts, self._settings, self._device, _shown(self._device.therapy), level_v, exposed_s, signal
@@ -198,95 +200,8 @@ class _Planner:
         ).to_flat()
 
 
-def shape_of(signal: InjectedSignal) -> Shape:
-    """One period of the signal as a source plays it."""
-    segments = signal.period_segments()
-    levels = np.array([segment.value for segment in segments], dtype=np.float64)
-    return Shape(levels, np.array([segment.duration_s for segment in segments]))
-
-
 def _shown(therapy: Therapy) -> ShownPulse:
     return ShownPulse(abs(therapy.amplitude), 1 / therapy.rate)
-
-
-def _check_tolerance(subject: Subject, settings: CaptureSettings) -> None:
-    if settings.level_tolerance > _LEVEL_TOLERANCE_MAX and not subject.test.file.demonstration:
-        raise problem(
-            subject.test.source,
-            ("captures", "level_tolerance"),
-            f"{settings.level_tolerance:.0%}: more than {_LEVEL_TOLERANCE_MAX:.0%} below the level would still count "
-            "as exposed. Prove the level better, or say demonstration: true.",
-        )
-
-
-def _check_rate(subject: Subject, settings: CaptureSettings, ranges: SignalRanges) -> None:
-    """Refuse an exposure capture that is too slow for the signal or for the device's pulses."""
-    therapies = [therapy for therapy in (subject.device.file.therapy, subject.device.file.normal_mode) if therapy]
-    shortest_s = min(therapy.pulse_width for therapy in therapies)
-    for what, least_hz in (
-        (f"pulses A of {min(ranges.tbpw) * 500:g} ms", _SAMPLES_PER_PULSE_A / (min(ranges.tbpw) / 2)),
-        (f"device pulses of {shortest_s * 1e3:g} ms", SAMPLES_PER_DEVICE_PULSE / shortest_s),
-    ):
-        if settings.exposure_rate < least_hz * (1 - 1e-9):
-            text = f"{what} need at least {least_hz / 1e3:g} kHz to be proven and measured."
-            raise problem(subject.test.source, ("captures", "exposure_rate"), text)
-
-
-def check_criteria(device: Loaded[DeviceFile], features: Mapping[str, str]) -> None:
-    """Refuse limits on what this test does not yield, and limits that a silent device could meet."""
-    source = device.source
-    for place, limit in enumerate(device.file.criteria):
-        if limit.feature not in features:
-            raise problem(
-                source,
-                ("criteria", place, "feature"),
-                f"this test yields no {limit.feature!r}. It yields {', '.join(sorted(features))}.",
-            )
-        if limit.unit != features[limit.feature]:
-            raise problem(source, ("criteria", place, "unit"), f"{limit.feature} is in {features[limit.feature]!r}.")
-    if not any(limit.feature == "pulse_interval_max" and limit.upper for limit in device.file.criteria):
-        raise problem(
-            source,
-            ("criteria",),
-            "an upper limit on pulse_interval_max is missing: without it nothing asks for pacing.",
-        )
-
-
-def _check_connection(subject: Subject, ranges: SignalRanges) -> None:
-    network = subject.bench.file.injection_network
-    if network is None or network.kind != "annex_d":
-        return
-    for key, wanted, wired in (
-        ("connection", ranges.connection, network.connection),
-        ("terminals", ranges.terminals, network.terminals),
-    ):
-        if wanted != wired:
-            raise problem(
-                subject.test.source,
-                ("signal", key),
-                f"this test needs {key} {wanted}, but the bench file ({subject.bench.source.path}) says that the "
-                f"network is wired for {wired}. Connect the device anew and change injection_network.{key} there.",
-            )
-    if network.cx is not None:
-        raise problem(
-            subject.bench.source,
-            ("injection_network", "cx"),
-            "no Cx meets D.2 for gradient signals, it would only take low frequencies away from them: bypass it, "
-            "remove this key, and say so in the campaign's evidence (20.2.4, note).",
-        )
-
-
-def _check_smallest(subject: Subject, parts: Parts, level_v: float) -> None:
-    """Refuse a level that the generator cannot play so low, before the amplifier."""
-    gain, least_v = parts.amplifier.gain, parts.generator.min_peak_v
-    if level_v / gain < least_v * (1 - 1e-9):
-        bench = subject.bench
-        raise problem(
-            bench.source,
-            ("roles", Role.SIGNAL_GENERATOR.value),
-            f"{level_v:.4g} V through an amplifier of gain {gain:g} need {level_v / gain:.3g} V of the generator: "
-            f"it plays {least_v:g} V at least. Use an amplifier of less gain.",
-        )
 
 
 def _recorded_s(acquisitions: Acquisitions) -> float:

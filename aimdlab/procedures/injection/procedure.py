@@ -7,7 +7,6 @@ the drive amplifier it reaches input C of the injection network. The oscilloscop
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
@@ -21,10 +20,12 @@ from aimdlab.config.device import DeviceFile
 from aimdlab.config.loading import validate_part
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
-from aimdlab.procedures.injection.plan import check_criteria, plan_test
+from aimdlab.procedures.injection.checks import check_criteria
+from aimdlab.procedures.injection.plan import plan_test
+from aimdlab.procedures.injection.playing import generator_peak_v, waveform_of
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, programming_criteria, settings_question
+from aimdlab.procedures.injection.trim import Proof, describe, largest_peak_v, prove, trim
 from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
-from aimdlab.scoring.behind_network import back_pulse
 from aimdlab.scoring.codes import clipped_samples
 from aimdlab.scoring.exposure import (
     BASELINE,
@@ -36,11 +37,8 @@ from aimdlab.scoring.exposure import (
     score_gradient_injected,
 )
 from aimdlab.scoring.features import EXPOSURE_FEATURES, PULSE_FEATURES
-from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
-from aimdlab.scoring.level import measure_level, prove_level
 from aimdlab.scoring.marks import Marks
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
-from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_settings
 
@@ -90,46 +88,33 @@ class InjectionProcedure:
         if step.kind == PERSON or _is_quiet(step):
             self._generator.set_output(self._channel, False)
             return
-        signal = signal_from_flat(step.parameters)
-        base_hz = signal.base_rate_hz()
-        rate_hz = float(base_hz * math.ceil(_LEAST_GENERATOR_RATE_HZ / base_hz))
-        peak_v = float(step.parameters["ivamp_v"] or 0.0) / self._amplifier.rating().gain
-        self._generator.load(self._channel, signal.sequenced(rate_hz, self._exposure_s), peak_v)
+        self._load(step, self._planned_v(step))
         self._amplifier.set_enabled(True)
         self._generator.set_output(self._channel, True)
 
     def verify(self) -> Verification:
-        """One burst, recorded fast: amplitude and width at test point D."""
+        """One burst, recorded fast: amplitude and width at test point D; again after a trim, if the bench allows it."""
         if self._step is not None and self._step.kind == PERSON:
             return Verification((), proven=True, reason="")
         step, setups = self._now()
-        if setups.verify is None:
+        setup = setups.verify
+        if setup is None:
             return Verification((), proven=True, reason="")
-        self._generator.set_repeats(self._channel, 1)
-        signal = signal_from_flat(step.parameters)
-        known = GradientInjectedScoring.from_flat(step.scoring)
-        for _ in range(_VERIFY_TRIES):
-            complete = self._acquire(setups.verify, lambda: self._generator.trigger(self._channel))
-            # The period goes on for its off time; a generator that still plays ignores the next trigger.
-            self._bench.clock.sleep(signal.period_s)
-            if not complete:
-                what = (
-                    "no edge at test point D"
-                    if self._parts.external_trigger_v is None
-                    else "no edge of the generator's Sync at its external trigger input: is that wire in place?"
-                )
-                return Verification((), False, f"the oscilloscope saw {what}")
-            capture = self._fetch(INJECTION_MONITOR, VERIFY)
-            if not clipped_samples(capture).any():
-                break
-            # Another moment of the device's interval, lest signal and pacing stay in step.
-            self._bench.clock.sleep(_OTHER_PHASE * known.expected_interval_s)
-        expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(step.parameters))
-        tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-        proven, reason = prove_level(
-            measure_level(zeroed_at_rest(capture), expected, back_pulse(known)), expected, tolerance
-        )
-        return Verification((capture,), proven, reason)
+
+        def play(peak_v: float) -> Proof:
+            self._load(step, peak_v)
+            self._generator.set_output(self._channel, True)
+            return self._prove(step, setup)
+
+        first, planned_v, allowed = self._prove(step, setup), self._planned_v(step), self._bench.file.level_trim
+        if not allowed:
+            return first.verification
+        largest_v = largest_peak_v(step, self._amplifier.rating().gain)
+        proof, levelled = trim(step, first, planned_v, allowed, largest_v, play)
+        if levelled is not None:
+            said = describe(first, planned_v, levelled)
+            self._bench.events.record("level.trimmed", said, source="procedure", step=step.id, moves=levelled.moves)
+        return proof.verification
 
     def expose(self) -> Exposure:
         """The whole dwell: as many repeats as the exposure needs, both monitors recorded; or a person's answer."""
@@ -194,6 +179,36 @@ class InjectionProcedure:
         ivamp = float(step.parameters["ivamp_v"] or 0.0)
         setups = acquisitions_of(self._parts, self._settings, self._device, pulse, ivamp, step.exposure_s, signal)
         return step, setups
+
+    def _planned_v(self, step: Step) -> float:
+        return generator_peak_v(step, self._amplifier.rating().gain)
+
+    def _load(self, step: Step, peak_v: float) -> None:
+        waveform = waveform_of(signal_from_flat(step.parameters), _LEAST_GENERATOR_RATE_HZ, self._exposure_s)
+        self._generator.load(self._channel, waveform, peak_v)
+
+    def _prove(self, step: Step, setup: ScopeSetup) -> Proof:
+        """One burst, recorded, and again while a device pulse that falls into it clips."""
+        self._generator.set_repeats(self._channel, 1)
+        period_s = signal_from_flat(step.parameters).period_s
+        interval_s = GradientInjectedScoring.from_flat(step.scoring).expected_interval_s
+        for _ in range(_VERIFY_TRIES):
+            complete = self._acquire(setup, lambda: self._generator.trigger(self._channel))
+            # The period goes on for its off time; a generator that still plays ignores the next trigger.
+            self._bench.clock.sleep(period_s)
+            if not complete:
+                what = (
+                    "no edge at test point D"
+                    if self._parts.external_trigger_v is None
+                    else "no edge of the generator's Sync at its external trigger input: is that wire in place?"
+                )
+                return Proof(Verification((), False, f"the oscilloscope saw {what}"))
+            capture = self._fetch(INJECTION_MONITOR, VERIFY)
+            if not clipped_samples(capture).any():
+                break
+            # Another moment of the device's interval, lest signal and pacing stay in step.
+            self._bench.clock.sleep(_OTHER_PHASE * interval_s)
+        return prove(capture, step)
 
     def _settings_read(self) -> Reading:
         confirmed = self._bench.operator.confirm("settings", settings_question(self._device))
