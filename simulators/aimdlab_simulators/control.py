@@ -1,9 +1,11 @@
 """The control socket of a simulated bench: JSON lines over TCP, one reply per request.
 
 Ops: ``hello``, ``now``, ``claim_time``, ``advance`` (``to_s``; only on the connection that has claimed),
-``release_time``, ``mark`` (``step``, ``attempt``), ``state``, ``program`` (``mode``: "normal" or "mr"; ``device``, or
-every one that has these modes; answers ``programmed``: which), ``interrogate`` (answers ``devices``, by name),
-``shutdown``. A reply is ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``; those about time carry ``now_s``.
+``release_time``, ``mark`` (``step``, ``attempt``, and ``name`` of the step in the plan), ``state`` (also ``faults``:
+what struck), ``inject`` (one fault, written as in a scenario file), ``program`` (``mode``: "normal" or "mr";
+``device``, or every one that has these modes; answers ``programmed``: which), ``interrogate`` (answers ``devices``, by
+name), ``shutdown``. A reply is ``{"ok": true, ...}`` or ``{"ok": false, "error": "..."}``; those about time carry
+``now_s``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from aimdlab.errors import AimdlabError
+from aimdlab_simulators.faults import Injector
 from aimdlab_simulators.scpi import ScpiInstrument
 from aimdlab_simulators.servers.listener import Connection, Listener
 from aimdlab_simulators.timebase import SimulatorError, Timebase
@@ -34,6 +37,15 @@ class World(Protocol):
     @property
     def transports(self) -> Mapping[str, str]:
         """ "socket" or "hislip", by instrument name."""
+        ...
+
+    @property
+    def disturbances(self) -> Mapping[str, Sequence[str]]:
+        """Kinds of what can happen to its nodes, by name."""
+        ...
+
+    def disturb(self, name: str, kind: str, **parameters: float) -> None:
+        """Let something happen to a node now."""
         ...
 
     def mark(self, step: int, attempt: int) -> None:
@@ -60,6 +72,7 @@ class ControlServer(Listener):
         self,
         world: World,
         timebase: Timebase,
+        injector: Injector,
         hello: Callable[[], Mapping[str, object]],
         shut_down: Callable[[], None],
         port: int = 0,
@@ -69,6 +82,7 @@ class ControlServer(Listener):
         Args:
             world: what is observed and marked.
             timebase: what is claimed and advanced.
+            injector: lets faults happen.
             hello: the answer to ``hello``.
             shut_down: called after ``shutdown`` was answered.
             port: TCP port, 0 for a free one.
@@ -76,12 +90,13 @@ class ControlServer(Listener):
         super().__init__("127.0.0.1", port, name="control")
         self._world = world
         self._timebase = timebase
+        self._injector = injector
         self._hello = hello
         self._shut_down = shut_down
 
     def serve(self, connection: Connection) -> None:
         """Answer one client's requests until it hangs up."""
-        client = _Client(self._world, self._timebase, self._hello)
+        client = _Client(self._world, self._timebase, self._injector, self._hello)
         try:
             for line in _lines(connection.socket):
                 reply = client.answer(line)
@@ -95,10 +110,13 @@ class ControlServer(Listener):
 class _Client:
     """The requests of one connection."""
 
-    def __init__(self, world: World, timebase: Timebase, hello: Callable[[], Mapping[str, object]]) -> None:
+    def __init__(
+        self, world: World, timebase: Timebase, injector: Injector, hello: Callable[[], Mapping[str, object]]
+    ) -> None:
         self.wants_shutdown = False
         self._world = world
         self._timebase = timebase
+        self._injector = injector
         self._owns_time = False
         self._ops: dict[str, Callable[[dict[str, Any]], Mapping[str, object]]] = {
             "hello": lambda _: hello(),
@@ -108,6 +126,7 @@ class _Client:
             "release_time": self._give_back,
             "mark": self._mark,
             "state": lambda _: self._state(),
+            "inject": self._inject,
             "program": self._program,
             "interrogate": lambda _: {"devices": self._world.interrogate()},
             "shutdown": self._shut_down,
@@ -141,7 +160,7 @@ class _Client:
 
     def _advance(self, request: dict[str, Any]) -> Mapping[str, object]:
         self._need_time()
-        return {"now_s": self._timebase.advance_to(float(request["to_s"]))}
+        return {"now_s": self._injector.advance_to(float(request["to_s"]))}
 
     def _give_back(self, _request: dict[str, Any]) -> Mapping[str, object]:
         self._need_time()
@@ -153,7 +172,13 @@ class _Client:
             raise SimulatorError("world time belongs to the connection that has claimed it; this one has not.")
 
     def _mark(self, request: dict[str, Any]) -> Mapping[str, object]:
-        self._world.mark(int(request["step"]), int(request["attempt"]))
+        step, attempt = int(request["step"]), int(request["attempt"])
+        self._world.mark(step, attempt)
+        self._injector.mark(step, attempt, str(request.get("name", "")))
+        return {}
+
+    def _inject(self, request: dict[str, Any]) -> Mapping[str, object]:
+        self._injector.inject({key: value for key, value in request.items() if key != "op"})
         return {}
 
     def _program(self, request: dict[str, Any]) -> Mapping[str, object]:
@@ -162,7 +187,12 @@ class _Client:
 
     def _state(self) -> Mapping[str, object]:
         instruments = {name: instrument.observe() for name, instrument in self._world.instruments.items()}
-        return {"virtual": self._timebase.is_virtual, "instruments": instruments, "world": self._world.observe()}
+        return {
+            "virtual": self._timebase.is_virtual,
+            "instruments": instruments,
+            "world": self._world.observe(),
+            "faults": self._injector.struck,
+        }
 
     def _shut_down(self, _request: dict[str, Any]) -> Mapping[str, object]:
         self.wants_shutdown = True

@@ -19,6 +19,7 @@ from types import FrameType
 
 from aimdlab.errors import AimdlabError, ConfigurationError
 from aimdlab_simulators.control import PROTOCOL, ControlServer, World
+from aimdlab_simulators.faults import Injector, Places, Scenario, load_scenario
 from aimdlab_simulators.servers import HislipServer, RawSocketServer
 from aimdlab_simulators.timebase import SimulatorError, Timebase
 
@@ -34,7 +35,16 @@ class ServedBench:
         timebase: its clock.
     """
 
-    def __init__(self, world: World, timebase: Timebase, *, host: str, base_port: int, world_file: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        timebase: Timebase,
+        *,
+        host: str,
+        base_port: int,
+        world_file: str,
+        scenario: Scenario | None,
+    ) -> None:
         self.world = world
         self.timebase = timebase
         self._world_file = world_file
@@ -46,7 +56,9 @@ class ServedBench:
                 opened.callback(server.close)
                 self._servers[name] = server
             port = base_port and base_port + len(self._servers)
-            self._control = ControlServer(world, timebase, self.hello, self.end, port)
+            self._injector = Injector(self._servers, world, places_of(world), timebase, scenario)
+            opened.callback(self._injector.close)
+            self._control = ControlServer(world, timebase, self._injector, self.hello, self.end, port)
             opened.callback(self._control.close)
             for listener in (*self._servers.values(), self._control):
                 listener.start()
@@ -79,6 +91,7 @@ class ServedBench:
             "world": self._world_file,
             "instruments": instruments,
             "control": self.control,
+            "scenario": self._injector.text,
         }
 
     def end(self) -> None:
@@ -107,6 +120,11 @@ class ServedBench:
         self.close()
 
 
+def places_of(world: World) -> Places:
+    """Where faults can strike in a world."""
+    return Places(list(world.instruments), world.disturbances)
+
+
 def serve(
     world: World,
     timebase: Timebase,
@@ -114,8 +132,11 @@ def serve(
     host: str = "127.0.0.1",
     base_port: int = 0,
     world_file: str = "",
+    scenario: Scenario | None = None,
 ) -> ServedBench:
     """Put a world on the network: instruments from ``base_port`` on in order, then the control socket; 0 = any free.
+
+    With a ``scenario``, its faults happen.
 
     Raises:
         ConfigurationError: the host is not this machine, the ports do not exist, or a transport is unknown.
@@ -130,7 +151,7 @@ def serve(
     if base_port and not 1 <= base_port <= 65536 - ports:  # the resolver would take 65536 for 0
         raise ConfigurationError(f"base port {base_port}: {ports} ports from 1 to 65535 are needed from there on.")
     try:
-        return ServedBench(world, timebase, host=host, base_port=base_port, world_file=world_file)
+        return ServedBench(world, timebase, host=host, base_port=base_port, world_file=world_file, scenario=scenario)
     except OSError as error:
         if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
             raise ConfigurationError(f"cannot listen on {host!r}: {error}. Give an address of this machine.") from error
@@ -151,7 +172,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         world = load_world(options.world, timebase)
         bench = serve(
-            world, timebase, host=options.host, base_port=options.base_port, world_file=str(options.world.resolve())
+            world,
+            timebase,
+            host=options.host,
+            base_port=options.base_port,
+            world_file=str(options.world.resolve()),
+            scenario=None if options.scenario is None else load_scenario(options.scenario, places_of(world)),
         )
     except AimdlabError as error:
         sys.stderr.write(f"{error}\n")
@@ -207,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="end after so long without any client (default: never)",
     )
+    parser.add_argument("--scenario", type=Path, metavar="FILE", help="let the faults of a scenario file happen")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     parser.add_argument(
         "--hold-time", action="store_true", help="stand still at world time 0 until a client claims the time"

@@ -94,7 +94,7 @@ class RunCommands(ScopeBase):
     def operation_condition(self, _call: Call) -> int:
         """Bit 3: not stopped; bit 5: armed and waiting for a trigger."""
         self.settle()
-        return _RUN_BIT * (self.acquisition.state != "STOP") | _WAIT_BIT * self.acquisition.waiting
+        return _RUN_BIT * (self.is_stuck or self.acquisition.state != "STOP") | _WAIT_BIT * self.acquisition.waiting
 
     @command("OPERegister[:EVENt]?")
     def operation_event(self, _call: Call) -> int:

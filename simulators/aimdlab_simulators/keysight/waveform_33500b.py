@@ -41,6 +41,11 @@ class Simulated33500B(FunctionCommands, LevelCommands, ArbCommands, BurstCommand
             channel.settings = ChannelSettings()
             channel.restart(self.timebase.now_s())
 
+    def lose_memory(self) -> None:
+        """Waveforms and sequences."""
+        for channel in self.channels.values():
+            channel.memory.clear()
+
     def options(self) -> str:
         """Extended memory."""
         return "MEM"

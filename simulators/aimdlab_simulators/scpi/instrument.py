@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from typing import Any, ClassVar
 
@@ -63,6 +64,7 @@ class ScpiInstrument:
         maker, model, serial, firmware: the four fields of ``*IDN?``.
         timebase: world time.
         status: event registers and error queue.
+        stuck_until_s: world time up to which it says that an operation goes on, whatever it does; a fault.
     """
 
     ERROR_QUEUE_LENGTH: ClassVar[int] = 20
@@ -85,6 +87,7 @@ class ScpiInstrument:
         self._completion_wanted = False  # *OPC was sent and its operation may still run
         self.activity = 0  # counts what could change for how long an operation goes on
         self.clears = 0
+        self.stuck_until_s = -math.inf
 
     # -- for servers and the control socket
 
@@ -125,6 +128,19 @@ class ScpiInstrument:
             self.clears += 1
             self._completion_wanted = False
 
+    def power_cycle(self) -> None:
+        """Off and on again: what ``*RST`` does, volatile memory empty, registers and queue as at power-on."""
+        with self.lock:
+            self.clears += 1  # nobody waits for what it was doing
+            self.reset()
+            self.lose_memory()
+            self.status = Status(self.ERROR_QUEUE_LENGTH)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it says that an operation goes on, whatever it does."""
+        return self.timebase.now_s() < self.stuck_until_s
+
     def observe(self) -> dict[str, object]:
         """The state for the control socket, fit for JSON; subclasses add outputs and main settings."""
         with self.lock:
@@ -135,6 +151,10 @@ class ScpiInstrument:
     def reset(self) -> None:
         """``*RST``: subclasses put their settings back and call this."""
         self._completion_wanted = False
+        self.stuck_until_s = -math.inf
+
+    def lose_memory(self) -> None:
+        """What is gone without power and stays at ``*RST``: waveforms that were loaded, say."""
 
     def report_error(self, code: int, text: str) -> None:
         """Queue an error and set its bit in the event status register."""
@@ -219,6 +239,8 @@ class ScpiInstrument:
         return path if unit.common else prefix + unit.nodes[:-1]
 
     def _pending_s(self) -> float | None:
+        if self.is_stuck:
+            return self.stuck_until_s
         until_s = self.pending_until_s()
         return None if until_s is None or until_s <= self.timebase.now_s() else until_s
 

@@ -12,7 +12,6 @@ from aimdlab_simulators.scpi import ScpiInstrument
 from aimdlab_simulators.servers.framing import LIMIT_BYTES
 from aimdlab_simulators.servers.hislip_locks import LockTable
 from aimdlab_simulators.servers.hislip_messages import (
-    HEADER_BYTES,
     MAX_MESSAGE_BYTES,
     PROTOCOL_VERSION,
     Fatal,
@@ -25,7 +24,9 @@ from aimdlab_simulators.servers.hislip_messages import (
     send,
 )
 from aimdlab_simulators.servers.hislip_session import Session
+from aimdlab_simulators.servers.hislip_wire import SessionWire
 from aimdlab_simulators.servers.listener import Connection, Listener
+from aimdlab_simulators.servers.wire import Gate, exchange
 
 _SUB_ADDRESSES = (b"", b"hislip0")
 _NAME_BYTES = 256  # sub-addresses and lock strings
@@ -40,11 +41,16 @@ class HislipServer(Listener):
 
     Not modelled: overlapped mode, Interrupted (a late response is told by its message id and dropped by the client),
     service requests, encryption.
+
+    Attributes:
+        instrument: who answers.
+        gate: where faults strike; None if none can.
     """
 
     def __init__(self, instrument: ScpiInstrument, host: str = "127.0.0.1", port: int = 0) -> None:
         super().__init__(host, port, name=instrument.name)
         self.instrument = instrument
+        self.gate: Gate | None = None
         self._locks = LockTable()
         self._sessions: dict[int, Session] = {}
         self._ids = itertools.count(1)
@@ -66,8 +72,9 @@ class HislipServer(Listener):
     def _talk(self, connection: Connection, header: Header, ending: contextlib.ExitStack) -> None:
         if header.kind == Kind.INITIALIZE:
             session = self._open_session(connection, header, ending)
+            wire = SessionWire(self.instrument, session)
             while True:
-                self._synchronous_message(session, receive_header(connection))
+                self._synchronous_message(wire, receive_header(connection))
         elif header.kind == Kind.ASYNC_INITIALIZE:
             session = self._join_session(connection, header, ending)
             while True:
@@ -104,15 +111,16 @@ class HislipServer(Listener):
 
     # -- the synchronous channel
 
-    def _synchronous_message(self, session: Session, header: Header) -> None:
+    def _synchronous_message(self, wire: SessionWire, header: Header) -> None:
+        session = wire.session
         if session.asynchronous is None:
             raise FatalHislipError(Fatal.BOTH_CHANNELS_NEEDED, "The asynchronous channel is missing")
         if header.kind in (Kind.DATA, Kind.DATA_END):
-            self._data(session, header)
+            self._data(wire, header)
         elif header.kind == Kind.TRIGGER:
             receive_payload(session.synchronous, header)
             session.delivered_if(header.control)
-            self._execute(session, b"*TRG", header.parameter)
+            self._execute(wire, b"*TRG", header.parameter)
         elif header.kind == Kind.DEVICE_CLEAR_COMPLETE:
             receive_payload(session.synchronous, header)
             session.end_clear()
@@ -120,7 +128,8 @@ class HislipServer(Listener):
         else:
             _common_message(session.synchronous, header)
 
-    def _data(self, session: Session, header: Header) -> None:
+    def _data(self, wire: SessionWire, header: Header) -> None:
+        session = wire.session
         payload = receive_payload(session.synchronous, header)
         if payload is None:
             session.received.clear()
@@ -135,13 +144,13 @@ class HislipServer(Listener):
         if header.kind == Kind.DATA_END:
             message = bytes(session.received)
             session.received.clear()
-            self._execute(session, message, header.parameter)
+            self._execute(wire, message, header.parameter)
 
-    def _execute(self, session: Session, message: bytes, message_id: int) -> None:
+    def _execute(self, wire: SessionWire, message: bytes, message_id: int) -> None:
+        session = wire.session
         if not session.clearing and self._locks.wait_for_access(session, session):
-            answer = self.instrument.handle(message, session)
-            if answer is not None:
-                _respond(session, answer + b"\n", message_id)
+            wire.message_id = message_id
+            exchange(message, wire, self.gate)
         session.done(message_id)
 
     # -- the asynchronous channel
@@ -208,17 +217,6 @@ class HislipServer(Listener):
             send(connection, Kind.ERROR, Fault.UNKNOWN_CONTROL_CODE, 0, b"There is no such remote/local request")
         else:
             send(connection, Kind.ASYNC_REMOTE_LOCAL_RESPONSE, 0, 0)
-
-
-def _respond(session: Session, response: bytes, message_id: int) -> None:
-    """Send a response in pieces that the client takes, unless it clears the device meanwhile."""
-    most = max(1, min(session.client_max_bytes, MAX_MESSAGE_BYTES) - HEADER_BYTES)
-    view = memoryview(response)
-    session.response_waits = True
-    while view and not session.clearing:
-        kind = Kind.DATA_END if len(view) <= most else Kind.DATA
-        send(session.synchronous, kind, 0, message_id, view[:most])
-        view = view[most:]
 
 
 def _common_message(connection: Connection, header: Header) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import selectors
 import socket
+import struct
 import sys
 import threading
 import time
+from typing import NoReturn
 
 _JOIN_S = 5.0
 _BACKLOG = 64
+# The structure "linger", switched on with no time: closing resets the connection.
+_RESET = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class Connection:
@@ -24,6 +28,7 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         self._closed = False
+        self._broken_off = False
 
     def is_set(self) -> bool:
         """Whether the peer has hung up or this end is being closed; data that wait unread hide a hang-up."""
@@ -50,8 +55,16 @@ class Connection:
     def hang_up(self) -> None:
         """End the conversation; any thread that reads or writes here is released."""
         self._closed = True
+        if self._broken_off:  # shutting down would end it in good order
+            return
         with contextlib.suppress(OSError):  # the peer may have been quicker
             self.socket.shutdown(socket.SHUT_RDWR)
+
+    def break_off(self) -> NoReturn:
+        """End the conversation so that the client sees a reset; for the thread that serves it, which ends with it."""
+        self._closed = self._broken_off = True
+        _reset_when_closed(self.socket)
+        raise ConnectionAbortedError("broken off")
 
 
 class Listener:
@@ -72,6 +85,7 @@ class Listener:
         self._guard = threading.Lock()
         self._connections: dict[Connection, threading.Thread] = {}
         self._last_left_s = time.monotonic()
+        self._shut_until_s = 0.0
         self._closing = False
         self._listener = _bound(host, port)
         self.host, self.port = self._listener.getsockname()[:2]
@@ -118,6 +132,14 @@ class Listener:
             if thread is not threading.current_thread():
                 thread.join(_JOIN_S)
 
+    def shut(self, for_s: float) -> None:
+        """Hang up on everybody now, and on whoever comes within ``for_s`` real seconds."""
+        with self._guard:
+            self._shut_until_s = max(self._shut_until_s, time.monotonic() + for_s)
+            connections = list(self._connections)
+        for connection in connections:
+            connection.hang_up()
+
     def serve(self, connection: Connection) -> None:
         """Talk to one client until it hangs up; OSError means that it has."""
         raise NotImplementedError
@@ -145,7 +167,13 @@ class Listener:
             return
         thread = threading.Thread(target=self._run, args=(connection,), name=f"{self.name}-client", daemon=True)
         with self._guard:
-            self._connections[connection] = thread
+            is_shut = time.monotonic() < self._shut_until_s
+            if not is_shut:
+                self._connections[connection] = thread
+        if is_shut:
+            _reset_when_closed(sock)
+            sock.close()
+            return
         thread.start()
 
     def _run(self, connection: Connection) -> None:
@@ -159,6 +187,11 @@ class Listener:
             with self._guard:
                 del self._connections[connection]
                 self._last_left_s = time.monotonic()
+
+
+def _reset_when_closed(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # gone already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NoReturn
+
 from aimdlab_simulators.scpi import ScpiInstrument
 from aimdlab_simulators.servers.framing import LIMIT_BYTES, Framer, MessageTooLargeError
 from aimdlab_simulators.servers.listener import Connection, Listener
+from aimdlab_simulators.servers.wire import Gate, Wire, exchange
 
 _CHUNK_BYTES = 1 << 20
 
@@ -13,6 +18,10 @@ class RawSocketServer(Listener):
     """Messages end at a line feed, except inside definite-length blocks; so do responses.
 
     A message larger than the limit hangs up.
+
+    Attributes:
+        instrument: who answers.
+        gate: where faults strike; None if none can.
     """
 
     def __init__(
@@ -25,6 +34,7 @@ class RawSocketServer(Listener):
     ) -> None:
         super().__init__(host, port, name=instrument.name)
         self.instrument = instrument
+        self.gate: Gate | None = None
         self._limit = limit_bytes
 
     @property
@@ -35,13 +45,40 @@ class RawSocketServer(Listener):
     def serve(self, connection: Connection) -> None:
         """Answer until the client hangs up."""
         framer = Framer(self._limit)
+        wire = _Stream(self.instrument, connection)
         chunk = bytearray(_CHUNK_BYTES)
         view = memoryview(chunk)
         while count := connection.socket.recv_into(chunk):
             try:
                 for message in framer.feed(view[:count]):
-                    answer = self.instrument.handle(message, connection)
-                    if answer is not None:
-                        connection.socket.sendall(answer + b"\n")
+                    exchange(message, wire, self.gate)
             except MessageTooLargeError:
                 return
+
+
+class _Stream(Wire):
+    """A stream of responses, each ended by a line feed."""
+
+    def __init__(self, instrument: ScpiInstrument, connection: Connection) -> None:
+        super().__init__()
+        self._instrument = instrument
+        self._connection = connection
+
+    def carry_out(self, message: bytes) -> bytes | None:
+        answer = self._instrument.handle(message, self._connection)
+        return None if answer is None else answer + b"\n"
+
+    def say(self, *responses: bytes, end: bool = True) -> None:  # noqa: ARG002 - a stream has no end but the line feed
+        self._connection.socket.sendall(responses[0] if len(responses) == 1 else b"".join(responses))
+
+    def spill(self, data: bytes) -> None:
+        self._connection.socket.sendall(data)
+
+    def later(self, response: bytes) -> Callable[[], None]:
+        return partial(self.say, response)
+
+    def break_off(self) -> NoReturn:
+        self._connection.break_off()
+
+    def is_set(self) -> bool:
+        return self._connection.is_set()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from aimdlab_simulators.timebase import SimulatorError
 from aimdlab_simulators.world import noise
 from aimdlab_simulators.world.signal import Signal, Silence, Volts
+from aimdlab_simulators.world.unplugged import Unplugged
 
 _STEP_BITS = 32
 
@@ -54,19 +57,41 @@ class Acquisitions:
 class ScopeInput:
     """One input connector."""
 
+    DISTURBANCES: tuple[str, ...] = ("unplug",)
+
     def __init__(self, errors: InputErrors, *, seed: int, name: str) -> None:
         self.errors = errors
         self._node: Signal = Silence()
+        self._unplugged: Unplugged | None = None
         self._key = noise.stream_key(seed, f"scope/{name}")
 
     def connect(self, node: Signal) -> None:
         """Put the probe on ``node``."""
         self._node = node
 
+    def disturb(self, kind: str, *, now_s: float, **parameters: float) -> None:
+        """Let something happen at world time ``now_s``.
+
+        ``unplug`` (``for``: seconds, else for ever): the probe is off.
+
+        Raises:
+            SimulatorError: there is no such kind, or a parameter is missing, too many or makes no sense.
+        """
+        if kind not in self.DISTURBANCES:
+            known = ", ".join(self.DISTURBANCES)
+            raise SimulatorError(f"nothing called {kind!r} can happen to an oscilloscope input; there is {known}.")
+        duration_s = parameters.pop("for", math.inf)
+        if parameters or not duration_s > 0.0:
+            raise SimulatorError(f"{kind} takes `for`, a duration above 0, and nothing else.")
+        before = self._unplugged.stretches if self._unplugged is not None else ()
+        self._unplugged = Unplugged(self._node, (*before, (now_s, now_s + duration_s)))
+
     @property
     def signal(self) -> Signal:
         """The ideal voltage at the probe's tip (what the trigger looks at, without noise)."""
-        return self._node if self.errors.connected else Silence()
+        if not self.errors.connected:
+            return Silence()
+        return self._node if self._unplugged is None else self._unplugged
 
     def volts(
         self, t0_s: float, dt_s: float, n: int, *, counter: tuple[int, int], first: int = 0, stride: int = 1

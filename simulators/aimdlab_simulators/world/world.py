@@ -11,6 +11,9 @@ from aimdlab_simulators.world.pacemaker import MODES, Pacemaker
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.scope_input import Acquisitions, ScopeInput
 
+# Of an amplifier; see ``OutputStage.disturb``, which also knows how to undo one of them.
+_OF_AMPLIFIERS: tuple[str, ...] = ("drift", "trip", "overheat")
+
 
 class World:
     """Everything of one world file.
@@ -81,8 +84,8 @@ class World:
     @property
     def disturbances(self) -> dict[str, tuple[str, ...]]:
         """What can happen to which node or oscilloscope input."""
-        inputs = {name: connector.DISTURBANCES for name, connector in self._inputs.items()}
-        return {name: amplifier.DISTURBANCES for name, amplifier in self._amplifiers.items()} | inputs
+        amplifiers = dict.fromkeys(self._amplifiers, _OF_AMPLIFIERS)
+        return amplifiers | {name: connector.DISTURBANCES for name, connector in self._inputs.items()}
 
     def disturb(self, name: str, kind: str, **parameters: float) -> None:
         """Let something happen now to a node or an oscilloscope input (see their ``disturb``).

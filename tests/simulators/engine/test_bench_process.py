@@ -30,7 +30,7 @@ class Source(ScpiInstrument):
 class World:
     def __init__(self, timebase):
         source = Source(name="source", maker="M", model="S", serial="1", firmware="0", timebase=timebase)
-        self.instruments, self.transports = {"source": source}, {"source": "socket"}
+        self.instruments, self.transports, self.disturbances = {"source": source}, {"source": "socket"}, {}
     def mark(self, step, attempt):
         pass
     def observe(self):

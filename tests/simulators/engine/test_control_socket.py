@@ -32,6 +32,7 @@ class World:
         self.instruments = {"generator": source("generator"), "scope": source("scope")}
         self.transports = {"generator": "socket", "scope": "hislip"}
         self.marks: list[tuple[int, int]] = []
+        self.disturbances: dict[str, tuple[str, ...]] = {}
 
     def mark(self, step: int, attempt: int) -> None:
         self.marks.append((step, attempt))
