@@ -29,8 +29,9 @@ from pyvisa.resources import MessageBasedResource
 
 _LINE_LIMIT_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
+_MESSAGE_BYTES = 20 << 10
 # A transfer slower than this is taken for dead; USB 1 and GPIB are ten times faster.
-_SLOWEST_BYTES_PER_S = 100e3
+SLOWEST_BYTES_PER_S = 100e3
 
 # What VISA libraries are known to raise while reading and writing. PyVISA-py lets exceptions of its protocol code
 # through: RuntimeError (connection dropped, out of step), AssertionError and struct.error (not HiSLIP at all).
@@ -221,7 +222,7 @@ class _StreamPort:
         return PortFault(f"the reply broke off after {got}{whole} bytes ({self._timeout_s:g} s without the rest)")
 
     def _deadline_s(self, size: int) -> float:
-        return time.monotonic() + self._timeout_s + size / _SLOWEST_BYTES_PER_S
+        return time.monotonic() + self._timeout_s + size / SLOWEST_BYTES_PER_S
 
     def _patience_s(self, deadline_s: float) -> float:
         # Not 0, which would mean "do not block" instead of "time is up".
@@ -250,20 +251,51 @@ class _MessagePort:
                     resource.set_visa_attribute(ResourceAttribute.tcpip_nodelay, True)
 
     def send(self, message: bytes) -> None:
+        if self._is_stream:
+            self._require_silence()
         with self._faults("sending"):
             sent = self._resource.write_raw(message)
         if sent != len(message):
             raise PortFault(f"the instrument took only {sent} of {len(message)} bytes")
 
     def receive_line(self) -> bytes:
-        with self._faults("reading"):
-            reply = self._resource.read_raw()
+        reply = self._receive_message()
         line = reply.removesuffix(b"\n").removesuffix(b"\r")
         if b"\n" in line:
             raise PortFault(f"out of step: more than one reply came ({line[:80]!r})")
         if self._is_stream and not reply.endswith(b"\n"):
             raise PortFault(f"the reply broke off after {len(reply)} bytes")
         return line
+
+    def _receive_message(self) -> bytes:
+        """One message, as far as the library says that it goes on; bounded, since some peers never come to an end."""
+        reply = bytearray()
+        deadline_s = time.monotonic() + self._timeout_s + _LINE_LIMIT_BYTES / SLOWEST_BYTES_PER_S
+        while True:
+            with self._faults("reading"), self._resource.ignore_warning(StatusCode.success_max_count_read):
+                received, status = self._resource.visalib.read(self._resource.session, _MESSAGE_BYTES)
+            reply += received
+            if status != StatusCode.success_max_count_read:
+                return bytes(reply)
+            if len(reply) > _LINE_LIMIT_BYTES or time.monotonic() > deadline_s:
+                raise PortFault(f"the reply has no end after {len(reply)} bytes; it begins {bytes(reply[:40])!r}")
+
+    def _require_silence(self) -> None:
+        """As :meth:`_StreamPort._require_silence`, where nothing marks which message a reply belongs to."""
+        self._resource.timeout = 0
+        try:
+            with self._resource.ignore_warning(StatusCode.success_max_count_read):
+                unasked, _ = self._resource.visalib.read(self._resource.session, 1)
+        except VisaIOError as error:
+            if error.error_code != StatusCode.error_timeout:
+                raise PortFault(f"the connection is broken ({_reason(error)})") from error
+        except _VISA_FAULTS as error:
+            raise PortFault(f"the connection is broken ({_reason(error)})") from error
+        else:
+            if unasked:
+                raise PortFault(f"out of step: it sent {bytes(unasked)!r} without being asked")
+        finally:
+            self._resource.timeout = round(self._timeout_s * 1000)
 
     def begin_block(self) -> None:
         if self._is_stream:
@@ -272,7 +304,7 @@ class _MessagePort:
 
     def receive_exactly(self, count: int) -> bytearray:
         block = bytearray()
-        deadline_s = time.monotonic() + self._timeout_s + count / _SLOWEST_BYTES_PER_S
+        deadline_s = time.monotonic() + self._timeout_s + count / SLOWEST_BYTES_PER_S
         visalib, session = self._resource.visalib, self._resource.session
         while len(block) < count:
             if time.monotonic() > deadline_s:

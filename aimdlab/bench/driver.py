@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -65,8 +65,21 @@ class Link(Protocol):
         """Run ``work`` in the worker thread; wait for it with ``clock.wait``."""
         ...
 
+    def give_up(self, reason: str) -> None:
+        """Trust nothing more of this connection, since a reply made no sense; a new one is opened before the next."""
+        ...
+
     def close(self) -> None:
         """Close the connection and end the worker; does not touch the instrument's settings."""
+        ...
+
+
+@runtime_checkable
+class TellsRestarts(Protocol):
+    """A driver whose instrument can tell that it was switched off and on, also where no connection broke by it."""
+
+    def was_restarted(self) -> bool:
+        """Whether it was, since it was initialised; costs one round trip."""
         ...
 
 

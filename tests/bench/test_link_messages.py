@@ -159,17 +159,21 @@ def test_garbage_that_is_not_text_breaks_the_link(peer: Callable[..., Peer]) -> 
             link.query("*IDN?")
 
 
-def test_reply_without_end_is_not_read_for_ever(peer: Callable[..., Peer]) -> None:
+@BOTH
+def test_reply_without_end_is_not_read_for_ever(peer: Callable[..., Peer], options: dict[str, object]) -> None:
     def handler(conversation: Conversation) -> None:
         conversation.line()
         for _ in range(64):
             conversation.say(b"a" * (1 << 16))
 
-    with linked(peer(handler).resource) as link, pytest.raises(LinkError, match="no end after"):
+    with linked(peer(handler).resource, **options) as link, pytest.raises(LinkError, match="no end after"):
         link.query("*IDN?")
 
 
-def test_unasked_bytes_are_noticed_before_the_next_command(peer: Callable[..., Peer]) -> None:
+@BOTH
+def test_unasked_bytes_are_noticed_before_the_next_command(
+    peer: Callable[..., Peer], options: dict[str, object]
+) -> None:
     sent = threading.Event()
 
     def handler(conversation: Conversation) -> None:
@@ -178,11 +182,32 @@ def test_unasked_bytes_are_noticed_before_the_next_command(peer: Callable[..., P
         sent.set()
         conversation.until_closed()
 
-    with linked(peer(handler).resource) as link:
+    with linked(peer(handler).resource, **options) as link:
         assert link.query("ONE?") == "1"
         assert sent.wait(LIMIT_S)
         with pytest.raises(LinkError, match="out of step"):
             link.query("TWO?")
+
+
+@BOTH
+def test_a_connection_that_is_not_trusted_any_more_is_closed(
+    peer: Callable[..., Peer], options: dict[str, object]
+) -> None:
+    """What the driver cannot use may have a second half that is still on its way."""
+
+    def first(conversation: Conversation) -> None:
+        assert conversation.line() == b"VOLT?"
+        conversation.say(b"1.5;\n")
+        conversation.until_closed()
+
+    with linked(peer(first, answering(VOLT="2.5")).resource, **options) as link:
+        assert link.query("VOLT?") == "1.5;"
+        link.give_up("the answer '1.5;' is not a number")
+        link.give_up("twice is once")
+        with pytest.raises(LinkError, match=r"not sent.*the answer '1\.5;' is not a number.*Reconnect"):
+            link.query("VOLT?")
+        link.reconnect()
+        assert link.query("VOLT?") == "2.5"
 
 
 def test_connection_closed_before_and_during_a_reply_is_no_time_out(peer: Callable[..., Peer]) -> None:
