@@ -17,6 +17,7 @@ from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
 from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
 from aimdlab.sequencer.tries import cut_off
+from aimdlab.session.acceptance import Acceptance, acceptances
 from aimdlab.session.reader import open_session
 from aimdlab.session.verdicts import StepResult, Tried, results_of
 
@@ -35,12 +36,12 @@ _LONGEST = 40
 
 def show(outcome: CampaignOutcome, *, as_json: bool) -> int:
     """Print the table of all that the session holds, or the same as JSON; returns the exit status."""
-    tests, rows, exposure_s = _read(outcome)
+    whole = _read(outcome)
     if as_json:
-        print_json(_as_json(outcome, tests, rows, exposure_s))
+        print_json(_as_json(outcome, whole))
     else:
-        _print_table(outcome, tests, rows, exposure_s)
-    return status_of(row.result.verdict for row in rows)
+        _print_table(outcome, whole)
+    return status_of(row.result.verdict for row in whole.rows)
 
 
 def status_of(verdicts: Iterable[Verdict]) -> int:
@@ -48,21 +49,20 @@ def status_of(verdicts: Iterable[Verdict]) -> int:
     return int(any(verdict not in (Verdict.PASS, Verdict.OMITTED) for verdict in verdicts))
 
 
-def _as_json(
-    outcome: CampaignOutcome, tests: list[dict[str, Any]], rows: list[_Row], exposure_s: float
-) -> dict[str, Any]:
+def _as_json(outcome: CampaignOutcome, whole: _Whole) -> dict[str, Any]:
     """Everything the table shows, and more, for scripts."""
-    run = outcome.run
+    run, rows = outcome.run, whole.rows
     return {
         "session": str(outcome.session),
         "sealed": outcome.is_sealed,
         "did": outcome.did,
         "signing_key": key_json(outcome.key) if outcome.key is not None else None,
-        "tests": tests,
+        "tests": whole.tests,
+        "accepted": [one.as_json() for one in whole.accepted],
         "clock": outcome.clock,
         "verdicts": dict(Counter(row.result.verdict.value for row in rows)),
         "ended_early": outcome.ended_early,
-        "exposure_s": exposure_s,
+        "exposure_s": whole.exposure_s,
         "run_exposure_s": run.exposure_s if run is not None else 0.0,
         "bench_s": run.bench_s if run is not None else 0.0,
         "wall_s": run.wall_s if run is not None else 0.0,
@@ -72,8 +72,9 @@ def _as_json(
     }
 
 
-def _print_table(outcome: CampaignOutcome, tests: list[dict[str, Any]], rows: list[_Row], exposure_s: float) -> None:
+def _print_table(outcome: CampaignOutcome, whole: _Whole) -> None:
     """The table, the counts, the times and where the session is."""
+    rows = whole.rows
     done = [row for row in rows if row.result.verdict is not Verdict.OMITTED]
     shown = done if len(done) <= _LONGEST else [row for row in done if row.result.verdict is not Verdict.PASS]
     parameters, fixed = parameter_columns([row.step for row in rows])
@@ -99,13 +100,15 @@ def _print_table(outcome: CampaignOutcome, tests: list[dict[str, Any]], rows: li
     if len(shown) < len(done):
         console.print(f"{len(done) - len(shown)} steps with PASS are not listed.")
     _print_reasons(outcome, shown, rows)
-    for test in tests:
+    for one in whole.accepted:
+        console.print(f"[yellow]not as it began[/]: {escape(one.in_words())}", soft_wrap=True)
+    for test in whole.tests:
         console.print(f"{escape(test['name'])}, {test['clause']}: {covers(test)}", soft_wrap=True)
         for omission in test.get("omissions", ()):
             text = f"  left out: {omission['sequences']} sequences: {omission['rationale']}"
             console.print(escape(text), soft_wrap=True)
     console.print(counted(row.result.verdict for row in rows))
-    _print_times(outcome, exposure_s)
+    _print_times(outcome, whole.exposure_s)
     if outcome.is_sealed:
         console.print(escape(f"sealed session: {outcome.session}"), soft_wrap=True)
     if outcome.key is not None and (outcome.is_sealed or outcome.key.made):
@@ -205,8 +208,17 @@ class _Row:
         }
 
 
-def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_Row], float]:
-    """The tests, the steps with their attempts, and the exposures of all attempts, from the session."""
+@dataclass(frozen=True)
+class _Whole:
+    """All of a session: its tests, its steps with their attempts, all exposures, and what persons accepted."""
+
+    tests: list[dict[str, Any]]
+    rows: list[_Row]
+    exposure_s: float
+    accepted: list[Acceptance]
+
+
+def _read(outcome: CampaignOutcome) -> _Whole:
     with open_session(outcome.session) as session:
         attempts: dict[int, list[_Try]] = {}
         tried: dict[int, list[Tried]] = {}
@@ -226,7 +238,7 @@ def _read(outcome: CampaignOutcome) -> tuple[list[dict[str, Any]], list[_Row], f
         ]
         run = Counter(row.step["test"] for row in rows if row.step["kind"] == "sequence" and row.attempts)
         tests = [{**test, "sequences_run": run[place]} for place, test in enumerate(session.header.tests)]
-    return tests, rows, exposure_s
+        return _Whole(tests, rows, exposure_s, acceptances(session.events()))
 
 
 def _feature_json(feature: Feature) -> dict[str, Any]:

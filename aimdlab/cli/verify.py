@@ -88,6 +88,9 @@ def _print(verified: Verified, key_file: Path | None) -> None:
     rows += [("signature", signature), *([("", advice)] if advice else [])]
     if found.unreported:
         rows.append(("", f"{found.unreported} is not in the event log (yet): its run writes now, or died just then"))
+    rows += [("accepted", one.in_words().removeprefix("accepted ")) for one in found.remarks.accepted]
+    if found.remarks.clock_in_words:
+        rows.append(("wall clock", found.remarks.clock_in_words))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         console.print(escape(f"{name:<{width}}  {text}"), soft_wrap=True)
@@ -115,6 +118,8 @@ def _as_json(verified: Verified, wanted: str) -> dict[str, Any]:
         "attempts": {"count": found.attempts.count, "last_sha256": found.attempts.sha256},
         "events": {"count": found.events.count, "last_sha256": found.events.sha256},
         "unreported_attempt": found.unreported,
+        "accepted": [one.as_json() for one in found.remarks.accepted],
+        "clock_jumps_s": list(found.remarks.clock_jumps_s),
         "root_sha256": found.seal.root_sha256 if found.seal else None,
         "signature": _signature_json(found, wanted),
         "exit_status": 0,

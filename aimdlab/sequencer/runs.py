@@ -13,6 +13,7 @@ from aimdlab import _platform
 from aimdlab.errors import ConfigurationError
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.events import Event
+from aimdlab.session.pc_clock import FACTS, clock_facts
 
 STARTED, RESUMED, INTERRUPTED, ENDED = "run.started", "run.resumed", "run.interrupted", "run.ended"
 GIVEN_UP, SEALING = "run.given_up", "run.sealing"
@@ -85,9 +86,14 @@ class Runs:
 
 
 def owner_data() -> dict[str, Encodable]:
-    """This process, for the event that begins a run."""
+    """This process, its boot and the state of the PC's clock, for the event that begins a run."""
     pid = os.getpid()
-    return {"pid": pid, "process_started": _platform.process_started(pid), "host": platform.node()}
+    return {
+        "pid": pid,
+        "process_started": _platform.process_started(pid),
+        "host": platform.node(),
+        FACTS: clock_facts(),
+    }
 
 
 def read_runs(events: Iterable[Event]) -> Runs:

@@ -17,6 +17,7 @@ from aimdlab.session.chain import check_links
 from aimdlab.session.events import Event
 from aimdlab.session.header import SessionHeader
 from aimdlab.session.model import Attempt
+from aimdlab.session.remarks import REMARKABLE, Remarks, remarks_of
 from aimdlab.session.side_by_side import SideBySide
 from aimdlab.session.verdicts import StepResult, step_results
 
@@ -97,6 +98,7 @@ class Verification:
         attempts: end of the chain of attempts.
         events: end of the chain of events.
         unreported: the attempt at the end that the event log does not report (yet), by name, or "".
+        remarks: what its log says of it as a whole.
         seal: root and signature; None while the session is a folder.
     """
 
@@ -104,6 +106,7 @@ class Verification:
     attempts: ChainEnd
     events: ChainEnd
     unreported: str
+    remarks: Remarks
     seal: Seal | None
 
 
@@ -176,8 +179,11 @@ class Session(ABC):
         attempts = events = ChainEnd(0, self.header_sha256)
         unreported = ""
         verdicts: list[str] = []
+        remarkable: list[Event] = []
         for event in self.events():
             events = ChainEnd(event.n + 1, event.sha256)
+            if event.kind in REMARKABLE:
+                remarkable.append(event)
             if (commit := commit_of(event)) is not None:
                 committed.append(commit)
         found = stored_attempts(committed)
@@ -200,7 +206,7 @@ class Session(ABC):
                 f"says that it was committed as number {attempts.count}"
             )
         seal = self._check_tail({"attempts": attempts, "events": events}, verdicts)
-        return Verification(self.header_sha256, attempts, events, unreported, seal)
+        return Verification(self.header_sha256, attempts, events, unreported, remarks_of(remarkable), seal)
 
     def _is_unreported(self, record: StoredRecord, committed: list[dict[str, Any]]) -> bool:
         """Whether the event log does not report the attempt, where that may be; RecordAlteredError where it may not."""
