@@ -21,7 +21,7 @@ from aimdlab.config.loading import problem
 from aimdlab.errors import ConfigurationError
 from aimdlab.sequencer.consent import Found, Settlement
 from aimdlab.sequencer.plan import Plan, make_plan
-from aimdlab.sequencer.unlike import alike, first_difference, first_lines, shown
+from aimdlab.sequencer.unlike import alike, first_difference, first_lines, shown, tidy
 from aimdlab.session import canonical
 from aimdlab.session.acceptance import WORLD_SHA256, Basis, Changes, Difference
 from aimdlab.session.header import FORMAT_VERSION, SessionHeader, software_versions
@@ -180,7 +180,7 @@ def _other_texts(basis: Basis, campaign: Path, own_name: str) -> Iterator[Found]
 
 
 def _path_of(name: str, campaign: Path, own_name: str) -> Path:
-    return campaign if name == own_name else campaign.parent / name
+    return campaign if name == own_name else tidy(campaign.parent / name)
 
 
 def _changed_texts(basis: Basis, plan: Plan, own_name: str) -> dict[str, str | None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aimdlab.session import canonical
@@ -12,6 +14,12 @@ from aimdlab.session import canonical
 _SHOWN = 100
 _PLACES = 8
 ENDS = "(the file ends before)"
+
+
+def tidy(path: Path) -> Path:
+    """``path`` without "..", for people to read; as it is where a symbolic link would make that another file."""
+    without = Path(os.path.normpath(path))
+    return without if without.resolve() == path.resolve() else path
 
 
 def alike(was: object, now: object) -> bool:
@@ -42,7 +50,9 @@ def first_lines(was: str, now: str) -> tuple[str, str, str]:
     if others:
         listed = ", ".join(others[:_PLACES]) + (", ..." if len(others) > _PLACES else "")
         where += f" and {len(others)} more places (line {listed})"
-    return where, *shown(_line(before, a), _line(after, b))
+    lines = _line(before, a), _line(after, b)
+    bare = lines[0].rstrip("\r\n"), lines[1].rstrip("\r\n")
+    return where, *shown(*(bare if bare[0] != bare[1] else lines))
 
 
 def _line(lines: list[str], place: int) -> str:
