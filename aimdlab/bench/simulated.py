@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from aimdlab._platform import detached_popen_kwargs, environment_keeping_memory
 from aimdlab.bench.discovery import SIMULATED_BENCHES, available
-from aimdlab.errors import SimulationError
+from aimdlab.errors import ConfigurationError, SimulationError
 
 # A bench that dies is noticed at once; these are for one that hangs, and a busy or slow computer is no hang.
 _START_LIMIT_S = 120.0
@@ -31,7 +31,13 @@ _LINGER_S = 600.0
 
 
 class SimulatedBench:
-    """A connection to the control socket of a simulated bench."""
+    """A connection to the control socket of a simulated bench.
+
+    Attributes:
+        address: of the control socket.
+        resources: VISA resources of its instruments, by name.
+        scenario: text of the scenario whose faults it lets happen, or "".
+    """
 
     def __init__(self, address: str, process: subprocess.Popen[str] | None = None) -> None:
         self.address = address
@@ -45,19 +51,27 @@ class SimulatedBench:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._lines = self._socket.makefile("rb")
         try:
-            self.resources = _resources(self.ask("hello"), address)
+            hello = self.ask("hello")
+            self.resources = _resources(hello, address)
+            self.scenario = str(hello.get("scenario", ""))
         except BaseException:
             self._hang_up()
             raise
 
     @classmethod
-    def start(cls, world: Path, *, hold_time: bool) -> SimulatedBench:
-        """Start a simulated bench of its own for ``world``; SimulationError says why it did not start.
+    def start(cls, world: Path, *, hold_time: bool, scenario: Path | None = None) -> SimulatedBench:
+        """Start a simulated bench of its own for ``world``.
 
-        With ``hold_time`` world time stands at 0 until it is claimed, so that a virtual run repeats to the bit.
+        With ``hold_time`` world time stands at 0 until it is claimed, so that a virtual run repeats to the bit. With a
+        ``scenario``, its faults happen.
+
+        Raises:
+            SimulationError: it did not start; says why.
+            ConfigurationError: it cannot do what the scenario says.
         """
+        arguments = ("--linger", f"{_LINGER_S:g}", *(("--hold-time",) if hold_time else ()))
         process = subprocess.Popen(  # noqa: S603 - our own module
-            serve_command(world, ("--linger", f"{_LINGER_S:g}", *(("--hold-time",) if hold_time else ()))),
+            serve_command(world, arguments, scenario),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -66,7 +80,7 @@ class SimulatedBench:
             **detached_popen_kwargs(),
         )
         try:
-            bench = cls(_control_address(process, world), process)
+            bench = cls(_control_address(process, world, scenario), process)
         except BaseException:  # Ctrl-C too: nobody else knows of the process
             _kill(process)
             raise
@@ -106,9 +120,14 @@ class SimulatedBench:
         """Move world time to ``t_s``; returns the time reached."""
         return float(self.ask("advance", to_s=t_s)["now_s"])
 
-    def mark(self, step: int, attempt: int) -> None:
-        """Tell the world which step is being done: the key of its noise."""
-        self.ask("mark", step=step, attempt=attempt)
+    def mark(self, step: int, attempt: int, name: str = "") -> None:
+        """Tell the world which step is being done: the key of its noise, and (by its name) of faults."""
+        self.ask("mark", step=step, attempt=attempt, name=name)
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Every fault that struck so far, by a scenario or by hand: what, where, when, in which attempt."""
+        found: list[dict[str, Any]] = self.ask("state")["faults"]
+        return found
 
     def program(self, mode: str) -> None:
         """Program every device of the world that has such modes to "normal" or "mr"."""
@@ -144,8 +163,10 @@ class SimulatedBench:
             self._socket.close()
 
 
-def serve_command(world: Path, arguments: tuple[str, ...] = ()) -> list[str]:
+def serve_command(world: Path, arguments: tuple[str, ...] = (), scenario: Path | None = None) -> list[str]:
     """The command that serves ``world``; the module is found by entry point, the framework imports no simulator."""
+    if scenario is not None:
+        arguments = (*arguments, "--scenario", str(scenario))
     found = available(SIMULATED_BENCHES)
     if not found:
         raise SimulationError("no simulated bench is installed. Reinstall aimdlab.")
@@ -160,11 +181,13 @@ def _resources(hello: dict[str, Any], address: str) -> dict[str, str]:
         raise SimulationError(f"what answers at {address} does not say which instruments it has: {hello}") from error
 
 
-def _control_address(process: subprocess.Popen[str], world: Path) -> str:
+def _control_address(process: subprocess.Popen[str], world: Path, scenario: Path | None) -> str:
     line = _first_line(process)
     if not line:
         process.kill()
         _, said = process.communicate(timeout=_KILLED_LIMIT_S)
+        if scenario is not None and str(scenario) in said:
+            raise ConfigurationError(said.strip())
         raise SimulationError(f"the simulated bench of {world} did not start: {said.strip() or 'it said nothing'}")
     try:
         return str(json.loads(line)["control"])

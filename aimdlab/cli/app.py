@@ -9,7 +9,7 @@ import typer
 
 import aimdlab
 from aimdlab.cli import app_calibrate, app_levels, app_record
-from aimdlab.cli.options import Attach, CampaignPath, Clock, Json, Operator
+from aimdlab.cli.options import Attach, CampaignPath, Clock, Json, Operator, Scenario
 
 app = typer.Typer(
     name="aimdlab",
@@ -159,12 +159,13 @@ def simulate(
         int, typer.Option(help="First TCP port; the instruments take it and those after it. 0: any free ports.")
     ] = 0,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    scenario: Scenario = None,
     json: Json = False,
 ) -> None:
     """Serve the simulated instruments of a bench to any VISA client until stopped (Ctrl-C)."""
     from aimdlab.cli import simulate as command
 
-    raise typer.Exit(command.simulate(bench, host, base_port, as_json=json))
+    raise typer.Exit(command.simulate(bench, host, base_port, scenario, as_json=json))
 
 
 @app.command(epilog="Example: aimdlab instruments --json")

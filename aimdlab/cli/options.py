@@ -26,6 +26,10 @@ Clock = Annotated[
 Attach = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="Use a simulated bench that runs already, by its control address.")
 ]
+Scenario = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Training on a simulated bench: let the faults of this scenario file happen."),
+]
 Operator = Annotated[str, typer.Option(metavar="NAME", help="Who runs it, for the record; default: the login name.")]
 
 

@@ -19,14 +19,17 @@ from aimdlab.config.campaign import load_bench, resolve
 from aimdlab.errors import ConfigurationError, SimulationError
 
 
-def simulate(bench: Path, host: str, base_port: int, *, as_json: bool) -> int:
-    """Serve the bench in the foreground until Ctrl-C, SIGTERM or a shutdown over the control socket."""
+def simulate(bench: Path, host: str, base_port: int, scenario: Path | None = None, *, as_json: bool) -> int:
+    """Serve the bench in the foreground until Ctrl-C, SIGTERM or a shutdown over the control socket.
+
+    With a ``scenario``, its faults happen.
+    """
     loaded = load_bench(bench)
     if loaded.file.simulated is None:
         raise ConfigurationError(f"{bench}: this is a real bench; there is nothing to simulate.")
     world = resolve(loaded.source, ("simulated", "world"), loaded.file.simulated.world)
     # The server ends with its standard input, which closes with this process however that ends.
-    command = serve_command(world, ("--host", host, "--base-port", str(base_port), "--until-eof"))
+    command = serve_command(world, ("--host", host, "--base-port", str(base_port), "--until-eof"), scenario)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         # The server gets Ctrl-C from the terminal itself; here it only must not end us before the server has ended.
         previous = {number: signal.signal(number, _pass_on(process)) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -64,7 +67,14 @@ def _show(file: BenchFile, hello: dict[str, Any], *, as_json: bool) -> None:
         for name, entry in hello["instruments"].items()
     ]
     if as_json:
-        print_json({"bench": file.name, "control": hello["control"], "instruments": rows})
+        print_json(
+            {
+                "bench": file.name,
+                "control": hello["control"],
+                "instruments": rows,
+                "scenario": hello["scenario"],
+            }
+        )
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("instrument", "role", "VISA resource", "model"):
@@ -73,4 +83,6 @@ def _show(file: BenchFile, hello: dict[str, Any], *, as_json: bool) -> None:
         table.add_row(row["instrument"], ", ".join(row["roles"]) or "-", row["resource"], row["model"])
     console.print(table)
     console.print(f"control socket {hello['control']} (aimdlab run ... --attach {hello['control']})", soft_wrap=True)
+    if hello["scenario"]:
+        console.print("[yellow]training[/]: faults happen as the scenario says", soft_wrap=True)
     console.print("serving in real time until Ctrl-C", soft_wrap=True)
