@@ -65,10 +65,6 @@ class Link(Protocol):
         """Run ``work`` in the worker thread; wait for it with ``clock.wait``."""
         ...
 
-    def give_up(self, reason: str) -> None:
-        """Trust nothing more of this connection, since a reply made no sense; a new one is opened before the next."""
-        ...
-
     def close(self) -> None:
         """Close the connection and end the worker; does not touch the instrument's settings."""
         ...
@@ -79,7 +75,7 @@ class TellsRestarts(Protocol):
     """A driver whose instrument can tell that it was switched off and on, also where no connection broke by it."""
 
     def was_restarted(self) -> bool:
-        """Whether it was, since it was initialised; costs one round trip."""
+        """Whether it was, since this was asked last; costs one round trip."""
         ...
 
 

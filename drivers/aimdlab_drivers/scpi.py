@@ -20,6 +20,9 @@ from aimdlab.errors import InstrumentError, InstrumentRefusal, LinkError
 _ERROR = re.compile(r'\s*([+-]?\d+)\s*,\s*"(.*)"\s*')
 # Longer than the queue of any instrument; reached only by one that reports an error for being asked.
 _MOST_ERRORS = 64
+_MOST_NAMED = 4
+_OVERFLOW = "-350 "  # SCPI 1999.0 vol. 2, 21.8.1: it stands for the errors that the full queue could not take
+_POWER_ON = 128  # PON, bit 7 of the standard event status register (IEEE 488.2, 11.5.1.1.2)
 
 
 def chain(*commands: str) -> str:
@@ -48,6 +51,7 @@ class ScpiDriver:
     def __init__(self, name: str, link: Link | None) -> None:
         self._name = name
         self._connection = link
+        self._was_restarted = False
 
     @property
     def _link(self) -> Link:
@@ -67,6 +71,19 @@ class ScpiDriver:
             )
         return Identity(*fields)
 
+    def was_restarted(self) -> bool:
+        """Whether it was switched off and on since this was asked last: PON in ``*ESR?``, which reading clears.
+
+        So does ``*CLS``: a driver that sends it while the settings must still hold calls this first, and adds it up.
+        """
+        self._note_restart()
+        was, self._was_restarted = self._was_restarted, False
+        return was
+
+    def _note_restart(self) -> None:
+        (events,) = self._numbers("*ESR?")
+        self._was_restarted = self._was_restarted or bool(int(events) & _POWER_ON)
+
     def _apply(self, *commands: str) -> None:
         """Send settings as one message; InstrumentRefusal if the instrument reports any error."""
         message = chain(*commands)
@@ -76,8 +93,14 @@ class ScpiDriver:
     def _raise_errors(self, message: str) -> None:
         """Empty the error queue; InstrumentRefusal names ``message`` and every error that was in it."""
         errors = self._errors()
-        if errors:
-            raise InstrumentRefusal(f"it reports {'; '.join(errors)}", instrument=self._name, command=message)
+        if not errors:
+            return
+        more = f"; and {len(errors) - _MOST_NAMED} more" if len(errors) > _MOST_NAMED else ""
+        if any(error.startswith(_OVERFLOW) for error in errors):
+            more += ". Its error queue was full, so that some of these may be older than this command"
+        raise InstrumentRefusal(
+            f"it reports {'; '.join(errors[:_MOST_NAMED])}{more}", instrument=self._name, command=message
+        )
 
     def _errors(self) -> list[str]:
         errors: list[str] = []

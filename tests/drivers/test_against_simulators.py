@@ -155,6 +155,22 @@ def test_overdriven_input_shows_as_clipped(pair: Pair) -> None:
     assert int(waveform.codes.max()) > waveform.code_max
 
 
+def test_switched_off_and_on_is_told_though_no_connection_broke(pair: Pair) -> None:
+    """A gateway keeps the connection; what the driver believes to be in the memory is gone."""
+    for driver in (pair.generator, pair.oscilloscope):
+        assert not driver.was_restarted(), "initialised since it was switched on"
+    pair.generator.load(1, SIGNAL.sampled(RATE_HZ, SIGNAL.period_s), PEAK_V)
+    pair.simulated.power_cycle()
+    pair.generator.make_safe()  # clears the register
+    assert not pair.oscilloscope.was_restarted()
+    assert pair.generator.was_restarted()
+    pair.generator.initialise()
+    assert not pair.generator.was_restarted()
+    pair.generator.load(1, SIGNAL.sampled(RATE_HZ, SIGNAL.period_s), PEAK_V)
+    pair.generator.set_output(1, True)
+    assert pair.output_on()
+
+
 def test_stop_and_make_safe_switch_off(pair: Pair) -> None:
     pair.generator.load(1, SIGNAL.sampled(RATE_HZ, 10.0), PEAK_V)
     for off in (lambda: pair.generator.stop(1), pair.generator.make_safe):

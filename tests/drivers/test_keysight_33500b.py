@@ -268,17 +268,27 @@ def test_trigger_that_is_ignored_is_a_refusal(play: Callable[..., Any]) -> None:
             driver.trigger(1)
 
 
-MAKE_SAFE = [("OUTP1 OFF;:OUTP2 OFF", None), ("ABOR;*CLS", None)]
+MAKE_SAFE = [("OUTP1 OFF;:OUTP2 OFF", None), ("ABOR", None)]
+CLEARED = [("*ESR?", "+0"), ("*CLS", None)]
 
 
 def test_make_safe_proves_that_outputs_are_off(play: Callable[..., Any]) -> None:
-    with play(Keysight33500B, [IDENTITY, *MAKE_SAFE, ("OUTP1?;:OUTP2?", "0;0")]) as driver:
+    with play(Keysight33500B, [IDENTITY, *MAKE_SAFE, ("OUTP1?;:OUTP2?", "0;0"), *CLEARED]) as driver:
         driver.identify()
         driver.make_safe()
 
 
+def test_make_safe_does_not_wipe_out_that_it_was_switched_off_and_on(play: Callable[..., Any]) -> None:
+    safe = [*MAKE_SAFE, ("OUTP1?;:OUTP2?", "0;0"), ("*ESR?", "+160"), ("*CLS", None)]
+    with play(Keysight33500B, [IDENTITY, *safe, ("*ESR?", "+0"), ("*ESR?", "+0")]) as driver:
+        driver.identify()
+        driver.make_safe()
+        assert driver.was_restarted()
+        assert not driver.was_restarted(), "told once"
+
+
 def test_make_safe_of_an_unknown_model_switches_off_before_it_asks(play: Callable[..., Any]) -> None:
-    with play(Keysight33500B, [*MAKE_SAFE, ONE_CHANNEL, ("OUTP1?", "0")]) as driver:
+    with play(Keysight33500B, [*MAKE_SAFE, ONE_CHANNEL, ("OUTP1?", "0"), *CLEARED]) as driver:
         driver.make_safe()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimdlab.bench.driver import Identity, Link
+from aimdlab.bench.driver import Identity, Link, TellsRestarts
 from aimdlab.config.base import ConfigModel
 from aimdlab.errors import InstrumentError, InstrumentRefusal, LinkError
 from aimdlab_drivers.scpi import ScpiDriver, number
@@ -63,6 +63,29 @@ def test_queue_without_end(play: Callable[..., Any]) -> None:
     exchange = [("X", None)] + [("SYST:ERR?", '-350,"Queue overflow"')] * 64
     with play(Plain, exchange) as driver, pytest.raises(InstrumentError, match="does not end"):
         driver._apply("X")
+
+
+def test_a_queue_that_was_full_blames_nobody_for_all_of_it(play: Callable[..., Any]) -> None:
+    """SCPI 1999.0 vol. 2, 21.8.1: the last entry becomes -350 when the queue is full."""
+    queue = [("SYST:ERR?", f'-113,"Undefined header {place}"') for place in range(19)]
+    exchange = [("VOLT 1", None), *queue, ("SYST:ERR?", '-350,"Queue overflow"'), ("SYST:ERR?", NO_ERROR)]
+    exchange += [("VOLT 2", None), ("SYST:ERR?", NO_ERROR)]
+    with play(Plain, exchange) as driver:
+        with pytest.raises(InstrumentRefusal) as caught:
+            driver._apply("VOLT 1")
+        for part in ("Undefined header 3", "and 16 more", "queue was full", "may be older than this command"):
+            assert part in str(caught.value)
+        assert "Undefined header 4" not in str(caught.value)
+        driver._apply("VOLT 2")
+
+
+@pytest.mark.parametrize(
+    ("reply", "restarted"), [("0", False), ("+128", True), ("160", True), ("60", False), ("1.28E+02", True)]
+)
+def test_power_on_is_bit_7_of_the_event_register(play: Callable[..., Any], reply: str, restarted: bool) -> None:
+    with play(Plain, [("*ESR?", reply)]) as driver:
+        assert isinstance(driver, TellsRestarts)
+        assert driver.was_restarted() is restarted
 
 
 @pytest.mark.parametrize("reply", ["garbage", "", '"No error"', "0"])

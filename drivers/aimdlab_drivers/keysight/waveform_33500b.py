@@ -234,10 +234,12 @@ class Keysight33500B(ScpiDriver):
         Errors in the queue, of before or because a model has one channel, are discarded: the outputs count, not them.
         """
         self._link.write("OUTP1 OFF;:OUTP2 OFF")
-        self._link.write("ABOR;*CLS")
+        self._link.write("ABOR")
         if self._channels is None:
             self.identify()
         self._require_outputs(False, self._each_channel())
+        self._note_restart()
+        self._link.write("*CLS")
 
     def _each_channel(self) -> range:
         return range(1, (self._channels or 2) + 1)
