@@ -107,10 +107,13 @@ class Score:
         """Whether the attempt counts and is not tried again.
 
         INVALID stands too if the exposure was proven (feature ``exposure_proven``), or if the device did not do what
-        it should (``device_suspect``): to expose it again until it can be judged would hide a failure.
+        it should (``device_suspect``): to expose it again until it can be judged would hide a failure. Not so where it
+        met every criterion, and an instrument's fault alone made that INVALID: there is nothing to hide.
         """
         if self.verdict is not Verdict.INVALID:
             return True
+        if is_spoiled_pass(outcome.verdict for outcome in self.outcomes):
+            return False
         return any(makes_invalid_stand(feature.name, feature.value) for feature in self.features)
 
     def feature(self, name: str) -> Feature:
@@ -121,6 +124,12 @@ class Score:
 def makes_invalid_stand(name: str, value: float) -> bool:
     """Whether this feature of an INVALID attempt says that it counts; see :attr:`Score.stands`."""
     return name in (EXPOSURE_PROVEN, DEVICE_SUSPECT) and value == 1.0
+
+
+def is_spoiled_pass(outcomes: Iterable[str]) -> bool:
+    """Whether an INVALID attempt with these verdicts of its criteria would have passed but for an instrument's fault."""
+    verdicts = list(outcomes)
+    return bool(verdicts) and all(verdict == Verdict.PASS for verdict in verdicts)
 
 
 def find_feature(features: Iterable[Feature], name: str) -> Feature:

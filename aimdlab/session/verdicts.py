@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aimdlab.scoring.parameters import KIND_SEQUENCE
-from aimdlab.scoring.results import Verdict, makes_invalid_stand
+from aimdlab.scoring.results import Verdict, is_spoiled_pass, makes_invalid_stand
 from aimdlab.session.attempt_record import StoredRecord
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.header import SessionHeader
@@ -56,7 +56,8 @@ class Tried:
 
     Attributes:
         verdict: the attempt's.
-        stands: see :attr:`aimdlab.scoring.results.Score.stands`: an INVALID attempt stands if its exposure was proven.
+        stands: see :attr:`aimdlab.scoring.results.Score.stands`: an INVALID attempt stands if its exposure was
+            proven and not all criteria were met.
         index: position in the order of commit.
         reason: of the verdict.
     """
@@ -167,7 +168,8 @@ def tried_of(record: StoredRecord) -> Tried:
     # From the record itself: a Score is not built for each of thousands of attempts.
     score = record.attempt["score"]
     verdict = Verdict(score["verdict"])
-    stands = verdict is not Verdict.INVALID or any(
-        makes_invalid_stand(str(feature["name"]), float(feature["value"])) for feature in score["features"]
+    stands = verdict is not Verdict.INVALID or (
+        any(makes_invalid_stand(str(feature["name"]), float(feature["value"])) for feature in score["features"])
+        and not is_spoiled_pass(str(outcome["verdict"]) for outcome in score["outcomes"])
     )
     return Tried(verdict, stands, record.index, str(score["reason"]))

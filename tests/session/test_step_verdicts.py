@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimdlab.scoring.results import EXPOSURE_PROVEN, Feature, Score, Verdict
+from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, DecisionRule, Feature, Outcome, Score, Verdict
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import SessionHeader
 from aimdlab.session.model import Attempt
@@ -19,6 +19,7 @@ from aimdlab.session.verdicts import Tried, results_of, step_verdict
 PASS, FAIL, INCONCLUSIVE = (Tried(verdict, True) for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE))
 INVALID, PROVEN_INVALID = Tried(Verdict.INVALID, False), Tried(Verdict.INVALID, True)
 NOT_RUN = Tried(Verdict.NOT_RUN, True)
+CRITERION = Criterion("pulse_count", 1.0, None, "1", "9.1", DecisionRule.SIMPLE, 2.0, "it must pace")
 
 
 @pytest.mark.parametrize(
@@ -65,15 +66,25 @@ def test_a_later_pass_does_not_cover_a_device_that_could_not_be_judged(
 ) -> None:
     proven = Score(Verdict.INVALID, "no pulses seen", (Feature(EXPOSURE_PROVEN, 1.0, "1", 0.0),), ())
     unproven = Score(Verdict.INVALID, "level off", (Feature(EXPOSURE_PROVEN, 0.0, "1", 0.0),), ())
-    with SessionFolder.create(tmp_path / "session", make_header(2)) as folder:
-        for step, first in enumerate((proven, unproven)):
+    # What only an instrument's fault made INVALID hides nothing: its criteria were met.
+    met, broken = (Outcome(CRITERION, 1.0, 0.0, verdict, "as told") for verdict in (Verdict.PASS, Verdict.INVALID))
+    spoiled = replace(proven, reason="instrument fault: gone", outcomes=(met, met))
+    judged_invalid = replace(proven, outcomes=(met, broken))
+    with SessionFolder.create(tmp_path / "session", make_header(4)) as folder:
+        for step, first in enumerate((proven, unproven, spoiled, judged_invalid)):
+            assert first.stands is (first in (proven, judged_invalid))
             folder.commit(make_attempt(step, 1, score=unproven))
             folder.commit(make_attempt(step, 2, score=first))
             folder.commit(make_attempt(step, 3))
         sealed = seal(folder)
     with open_session(sealed) as session:
         judged = [(result.verdict, result.decided_by, result.reason) for result in session.steps()]
-    assert judged == [(Verdict.INVALID, 1, "no pulses seen"), (Verdict.PASS, 5, "said PASS")]
+    assert judged == [
+        (Verdict.INVALID, 1, "no pulses seen"),
+        (Verdict.PASS, 5, "said PASS"),
+        (Verdict.PASS, 8, "said PASS"),
+        (Verdict.INVALID, 10, "no pulses seen"),
+    ]
 
 
 def test_a_check_before_the_last_exposures_is_not_done(
