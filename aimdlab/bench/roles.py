@@ -171,6 +171,15 @@ class DriveAmplifier(Protocol):
         ...
 
 
+@runtime_checkable
+class ResettableAmplifier(DriveAmplifier, Protocol):
+    """An amplifier whose fault the PC can clear, once its cause is gone."""
+
+    def reset_fault(self) -> None:
+        """Clear the fault, the output stage disabled before and after; InstrumentError if it is still there."""
+        ...
+
+
 class TriggerEdge(StrEnum):
     """Direction of the trigger's slope."""
 

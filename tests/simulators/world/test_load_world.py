@@ -9,12 +9,17 @@ import pytest
 
 from aimdlab.errors import ConfigurationError
 from aimdlab_simulators.keysight.infiniivision import SimulatedInfiniiVision
+from aimdlab_simulators.keysight.switch_unit_34970a import Simulated34970A
 from aimdlab_simulators.keysight.waveform_33500b import Simulated33500B
 from aimdlab_simulators.timebase import Timebase
 from aimdlab_simulators.world import World, load_world
 
 SHIPPED = sorted((Path(__file__).parents[3] / "configs" / "worlds").glob("*.yaml"))
-SIMULATORS = {"keysight_33500b": Simulated33500B, "keysight_infiniivision": SimulatedInfiniiVision}
+SIMULATORS = {
+    "keysight_33500b": Simulated33500B,
+    "keysight_34970a": Simulated34970A,
+    "keysight_infiniivision": SimulatedInfiniiVision,
+}
 GOOD = """\
 aimdlab: world/1
 seed: 1
@@ -40,8 +45,9 @@ def load(tmp_path: Path, text: str) -> World:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_shipped_worlds_load(path: Path) -> None:
     world = load_world(path, Timebase(), SIMULATORS)
-    assert list(world.instruments) == ["generator", "oscilloscope"]
-    assert world.transports == {"generator": "socket", "oscilloscope": "hislip"}
+    switched = {"amplifier": "socket"} if "switched" in path.stem else {}
+    assert list(world.instruments) == ["generator", "oscilloscope", *switched]
+    assert world.transports == {"generator": "socket", "oscilloscope": "hislip", **switched}
     assert (
         world.instruments["oscilloscope"].handle(b"*IDN?").startswith(b"KEYSIGHT TECHNOLOGIES,DSO-X 3024A,MY54201234")
     )
