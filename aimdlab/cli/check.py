@@ -24,8 +24,8 @@ def check(campaign: Path, attach: str, *, as_json: bool) -> int:
     operator = TerminalOperator(sys.stdin, sys.stderr)
     holder = Holder.here(login_name(), utc_now())
     # The real clock: nothing is waited for, and an attached bench keeps its own time.
-    with open_bench(made.campaign, BenchChoice("real", attach), Attention(), operator, holder) as (bench, _):
-        equipment = bench.equipment_list()
+    with open_bench(made.campaign, BenchChoice("real", attach), Attention(), operator, holder, None) as opened:
+        equipment = opened.bench.equipment_list()
     if as_json:
         steps = {"steps": len(made.steps), "steps_to_do": len(made.steps_to_do)}
         print_json({"campaign": str(campaign), **steps, "equipment": equipment})

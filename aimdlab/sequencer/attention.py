@@ -42,7 +42,11 @@ class Watcher(Protocol):
         ...
 
     def make_safe_now(self) -> None:
-        """Switch every source off, beside the run."""
+        """Switch every source off, beside the run; returns at once, also in a signal's handler."""
+        ...
+
+    def forbid_replacement(self) -> None:
+        """A person ends the run: no other one takes its place; returns at once, also in a signal's handler."""
         ...
 
 
@@ -69,15 +73,12 @@ class Attention:
 
     def stop(self, reason: str, *, urgent: bool = False) -> None:
         """Ask for a stop; an urgent one, or the second, is for now."""
-        if not urgent and not self._stop_reason:
-            self._stop_reason = reason
-            return
+        self._urgent = self._urgent or urgent or bool(self._stop_reason)
         self._stop_reason = self._stop_reason or reason
-        self._urgent = True
-        watcher = self._watcher
-        if watcher is not None:
-            # Beside: this may be a signal's handler, and the run must not wait for the guardian.
-            threading.Thread(target=watcher.make_safe_now, name="make-safe-now", daemon=True).start()
+        if self._watcher is not None:
+            self._watcher.forbid_replacement()
+            if self._urgent:
+                self._watcher.make_safe_now()
 
     def check(self) -> None:
         """Raise StoppedByPersonError if somebody wants to stop, GuardianError if nobody watches over the run any more.

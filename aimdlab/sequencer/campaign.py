@@ -9,12 +9,15 @@ from typing import Literal
 
 from aimdlab._platform import Holder
 from aimdlab.bench.bench import Bench
+from aimdlab.bench.guardian.log import read_log
 from aimdlab.bench.operator import Operator
 from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.config.campaign import load_campaign
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
-from aimdlab.sequencer.opening import BenchChoice, open_bench
+from aimdlab.sequencer.guarding import copy_guardian_log, resume_command
+from aimdlab.sequencer.known import AtWork, at_work
+from aimdlab.sequencer.opening import BenchChoice, Opened, open_bench
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.run import Run, RunResult
@@ -66,6 +69,7 @@ class Attendance:
         started: called once bench and session are ready, before anything is switched on; with what was tried before,
             if the session is gone on with.
         key_made: called when the bench had no key yet and one was made.
+        unattended: nobody is at the terminal; questions wait until somebody answers them elsewhere.
     """
 
     attention: Attention
@@ -74,6 +78,7 @@ class Attendance:
     progress: Callable[[Plan], Progress]
     started: Callable[[Plan, Bench, SimulatedBench | None, Tries | None], None]
     key_made: Callable[[BenchKey], None]
+    unattended: bool = False
 
 
 def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance: Attendance) -> Outcome:
@@ -98,7 +103,10 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
     attention = attendance.attention
     attention.check()
     holder = Holder.here(attendance.operator_name, utc_now(), str(session_path.absolute()))
-    with open_bench(plan.campaign, choice, attention, attendance.operator, holder) as (bench, simulated):
+    goes_on = plan.campaign.campaign.file.unattended.resume
+    replacement = resume_command(session_path, attendance.operator_name, choice.attach) if goes_on else ()
+    with open_bench(plan.campaign, choice, attention, attendance.operator, holder, replacement) as opened:
+        bench = opened.bench
         ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
         attention.check()
         header = new_header(
@@ -120,13 +128,13 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
                 session_path, header, bench_clock=bench.clock.now_s, compression=compression
             ) as session,
         ):
-            return carry_out(plan, session, (bench, simulated), attendance, key)
+            return carry_out(plan, session, opened, attendance, key)
 
 
 def carry_out(
     plan: Plan,
     session: SessionFolder,
-    opened: tuple[Bench, SimulatedBench | None],
+    opened: Opened,
     attendance: Attendance,
     key: BenchKey | None,
     tries: Tries | None = None,
@@ -137,19 +145,33 @@ def carry_out(
     Args:
         plan: all steps.
         session: open for writing.
-        opened: the bench, and its simulation if it is simulated.
+        opened: the bench, and who watches over it.
         attendance: who attends it.
         key: what the session is signed with.
         tries, facts: of a session that is gone on with; see :class:`aimdlab.sequencer.run.Run`.
     """
-    bench, simulated = opened
+    bench, simulated, keeper = opened.bench, opened.simulated, opened.keeper
     bench.report_to(session.events)
     bench.show_captures_to(session.prepare)
     attendance.attention.listen(session.inbox, session.events)
     attendance.started(plan, bench, simulated, tries)
     mark = simulated.mark if simulated is not None else _no_mark
     progress = attendance.progress(plan)
-    result = Run(plan, bench, session, attendance.attention, progress, mark, tries, facts).execute()
+    run = Run(
+        plan, bench, session, attendance.attention, progress, mark, tries, facts, unattended=attendance.unattended
+    )
+    if keeper is not None:
+        keeper.session(session.path)
+        attendance.attention.show_to(keeper)
+        keeper.arm(True)
+    logged = len(read_log(session.path))
+    entry = AtWork(str(session.path.absolute()), opened.replacement, str(Path.cwd()), opened.holder)
+    with at_work(plan.campaign.bench.source.path.absolute(), entry):
+        result = run.execute()
+    if keeper is not None:
+        attendance.attention.show_to(None)
+        keeper.dismiss()
+        copy_guardian_log(session, logged)
     did: Did = "ran" if tries is None else "resumed"
     if result.can_go_on:
         return Outcome(session.path, False, bench.clock.kind, None, result.ended_early, result, did)

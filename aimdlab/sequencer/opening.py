@@ -10,6 +10,7 @@ from typing import Literal
 from aimdlab._platform import Holder
 from aimdlab.bench.bench import Bench, connect
 from aimdlab.bench.clock import Clock, RealClock, VirtualClock
+from aimdlab.bench.guardian.keeper import Keeper
 from aimdlab.bench.lock import BenchLock
 from aimdlab.bench.operator import Operator, SimulatedOperator
 from aimdlab.bench.simulated import SimulatedBench
@@ -17,6 +18,7 @@ from aimdlab.config.bench import BenchFile
 from aimdlab.config.campaign import Campaign, Loaded, resolve
 from aimdlab.errors import ConfigurationError
 from aimdlab.sequencer.attention import Attention
+from aimdlab.sequencer.guarding import kept, must_wait, orders_for
 
 ClockKind = Literal["real", "virtual"]
 
@@ -34,10 +36,34 @@ class BenchChoice:
     attach: str = ""
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A bench that is ready.
+
+    Attributes:
+        bench: connected.
+        simulated: its simulation, if it is simulated.
+        keeper: of the guardian that watches over it; None if nothing will be switched on.
+        holder: who has taken it.
+        replacement: the command that goes on if this process hangs or dies; empty: none.
+    """
+
+    bench: Bench
+    simulated: SimulatedBench | None
+    keeper: Keeper | None
+    holder: Holder
+    replacement: tuple[str, ...]
+
+
 @contextmanager
 def open_bench(
-    campaign: Campaign, choice: BenchChoice, attention: Attention, operator: Operator, holder: Holder
-) -> Iterator[tuple[Bench, SimulatedBench | None]]:
+    campaign: Campaign,
+    choice: BenchChoice,
+    attention: Attention,
+    operator: Operator,
+    holder: Holder,
+    replacement: tuple[str, ...] | None,
+) -> Iterator[Opened]:
     """Connect to the bench of a campaign, starting or attaching the simulated one; everything is closed at the end.
 
     Args:
@@ -46,24 +72,41 @@ def open_bench(
         attention: what persons want.
         operator: who can be asked.
         holder: who takes the bench, for others who want it.
+        replacement: the command with which the guardian goes on if this process hangs or dies; empty: none; None:
+            nothing will be switched on, and no guardian is needed.
 
     Raises:
         InUseError: another run has one of the instruments.
+        GuardianError: the guardian cannot reach an instrument.
         ConfigurationError, BenchError: see :func:`aimdlab.bench.bench.connect`.
     """
+    file = campaign.bench.file
     with ExitStack() as stack:
+        keeper = Keeper() if replacement is not None else None
+        if keeper is not None:
+            keeper.start()
+            stack.callback(keeper.dismiss)
         simulated = _simulated(campaign.bench, choice)
         if simulated is not None:
             stack.callback(simulated.close)
         found = simulated.resources if simulated is not None else {}
-        entries = campaign.bench.file.instruments
+        entries = file.instruments
         resources = {name: where for name in entries if (where := entries[name].resource or found.get(name))}
+        if keeper is not None:
+            # What was simulated for this run alone ends with it.
+            stack.enter_context(kept(keeper, attention, outlives=simulated is None or bool(choice.attach)))
         stack.enter_context(BenchLock(resources, holder))
         clock = _clock(choice, simulated, attention)
         hands = SimulatedOperator(simulated, operator) if simulated is not None else operator
+        if keeper is not None:
+            keeper.brief(orders_for(file, resources, replacement or ()))
+            if must_wait(file):
+                keeper.require_ready(attention.check)
         bench = connect(campaign.bench, clock, hands, found)
         stack.callback(bench.close)
-        yield bench, simulated
+        if keeper is not None:
+            keeper.require_ready(attention.check)
+        yield Opened(bench, simulated, keeper, holder, replacement or ())
 
 
 def _simulated(bench: Loaded[BenchFile], choice: BenchChoice) -> SimulatedBench | None:

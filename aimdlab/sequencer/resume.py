@@ -13,6 +13,7 @@ from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, Outcome, carry_out, command
 from aimdlab.sequencer.consent import Consent, Settlement
+from aimdlab.sequencer.guarding import copied_entries, copy_guardian_log, resume_command
 from aimdlab.sequencer.opening import BenchChoice, ClockKind, open_bench
 from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Tries, cut_off
@@ -39,6 +40,7 @@ class _Interrupted:
     basis: Basis
     runs: Runs
     tries: Tries
+    guardian_entries: int
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ def _read(folder: Path) -> _Interrupted:
         runs.refuse_if_at_work(folder)
         tries = Tries(session.header.plan, session.records(), cut_off(session.events()))
         basis = basis_of(session.header, acceptances(session.events()))
-        return _Interrupted(folder, session.header, basis, runs, tries)
+        entries = copied_entries(session.events())
+        return _Interrupted(folder, session.header, basis, runs, tries, entries)
 
 
 def _finish_seal(folder: Path, *, or_refuse: bool) -> Outcome:
@@ -193,6 +196,7 @@ def _seal(found: _Interrupted, ended_early: str, says: str, kind: str = ENDED, *
     """Seal what is there; ``says`` and who seals go into the event log first."""
     key = _key(found.header)
     with SessionFolder.open(found.folder) as session:
+        copy_guardian_log(session, found.guardian_entries)
         session.events.record(
             kind, says, source="sequencer", durable=True, ended_early=ended_early, **owner_data(), **data
         )
@@ -206,14 +210,19 @@ def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wis
     attention = attendance.attention
     attention.check()
     holder = Holder.here(attendance.operator_name, utc_now(), str(found.folder))
+    choice = _as_began(found.header, wish.choice)
+    goes_on = plan.campaign.campaign.file.unattended.resume
+    replacement = (
+        resume_command(found.folder, attendance.operator_name, choice.attach, wish.campaign) if goes_on else ()
+    )
     with ExitStack() as stack:
         try:
             opened = stack.enter_context(
-                open_bench(plan.campaign, _as_began(found.header, wish.choice), attention, attendance.operator, holder)
+                open_bench(plan.campaign, choice, attention, attendance.operator, holder, replacement)
             )
         except IdentityError as error:
             raise ConfigurationError(f"not the instruments that the session began with: {error}") from error
-        bench, _ = opened
+        bench = opened.bench
         bench.make_safe()  # whatever the run that died left on
         others = instruments_again(found.basis, bench, settlement)
         ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
@@ -232,6 +241,7 @@ def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wis
             changes = replace(again.changes, equipment=others)
             record_acceptance(session.events, wish.consent.operator, wish.consent.reason, settlement.accepted, changes)
         _set_aside(session, wish.stale, attention)
+        copy_guardian_log(session, found.guardian_entries)
         return carry_out(plan, session, opened, attendance, key, found.tries, facts)
 
 

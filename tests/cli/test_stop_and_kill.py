@@ -3,12 +3,14 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pyvisa
 
+from aimdlab.bench.guardian.log import read_log
 from aimdlab.session.reader import open_session
 from command_line import COMMAND, Control, Lab, wait_for
 from patience import LIMIT_S
@@ -104,23 +106,52 @@ def test_ctrl_c_again_and_again_still_leaves_every_output_off(lab: Lab, served: 
 
 
 @posix_signals
-def test_a_killed_run_leaves_the_bench_alive_and_observable(lab: Lab, served: Served) -> None:
+def test_a_killed_run_leaves_every_output_off_by_its_guardian(lab: Lab, served: Served) -> None:
     control, hello = served
     lab.many_steps()
     with start(lab, hello["control"]) as run:
-        end_s = until_exposed(control, run)
+        until_exposed(control, run)
         kept = committed(lab)
         run.kill()
+        killed_s = time.monotonic()
+        wait_for(lambda: outputs(control) == {False})
+        took_s = time.monotonic() - killed_s
+        _, said = run.communicate(timeout=LIMIT_S)
+    assert took_s < LIMIT_S
+    assert "guardian: the run (process" in said
+    assert "guardian: the bench is safe: " in said
+    assert committed(lab) == kept
+    kinds = [entry.kind for entry in read_log(lab.session)]
+    assert [kind for kind in kinds if kind != "guardian.made_safe"] == [
+        "guardian.ready", "guardian.armed", "guardian.run_died", "guardian.safe",
+    ]  # fmt: skip
+    # The guardian has gone too: somebody else can look, and go on.
+    wait_for(lambda: lab.cli("check", lab.campaign, "--attach", hello["control"]).returncode == 0)
+    gone_on = lab.cli("seal", lab.session)
+    assert gone_on.returncode == 1, gone_on.stderr
+    with open_session(lab.session.with_suffix(".h5")) as session:
+        copied = [event.kind for event in session.events() if event.source == "guardian"]
+    assert copied == kinds, "the record shows what the guardian did"
+
+
+@posix_signals
+def test_a_second_run_on_the_same_bench_is_refused_and_says_who_has_it(lab: Lab, served: Served) -> None:
+    control, hello = served
+    lab.many_steps()
+    with start(lab, hello["control"]) as run:
+        until_exposed(control, run)
+        second = lab.cli("run", lab.campaign, "--session", lab.folder / "other", "--attach", hello["control"])
+        looked = lab.cli("check", lab.campaign, "--attach", hello["control"])
+        resumed = lab.cli("resume", lab.session, "--attach", hello["control"])
+        assert outputs(control) == {True, False}, "the first run is not disturbed"
+        run.send_signal(signal.SIGINT)
         run.communicate(timeout=LIMIT_S)
-    goes_on = playing(control)
-    if before(control, end_s):
-        assert goes_on, "nobody switched anything: the bench goes on"
-        assert committed(lab) == kept
-    until_s = control.generator()["channels"]["1"]["playing_until_s"] or 0.0
-    assert until_s - control.ask("now")["now_s"] < 16, "at most one exposure is left running"
-    assert "1/baseline" in kept
-    # Somebody else can make it safe, and run again on the same bench.
-    assert lab.cli("check", lab.campaign, "--attach", hello["control"]).returncode == 0
+    assert second.returncode == looked.returncode == resumed.returncode == 2
+    assert f"is in use: process {run.pid} of " in second.stderr
+    assert f"session {lab.session}" in second.stderr
+    assert f"is in use: process {run.pid} of " in looked.stderr
+    assert f"{lab.session} is in use: process {run.pid} of " in resumed.stderr
+    assert not (lab.folder / "other").exists()
 
 
 @posix_signals

@@ -8,7 +8,6 @@ from aimdlab.errors import GuardianError, StoppedByPersonError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.session.events import EventLog
 from aimdlab.session.inbox import Inbox, send
-from patience import LIMIT_S
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ class Watcher:
     """A guardian as the run sees it."""
 
     def __init__(self) -> None:
-        self.signs, self.lost = 0, False
+        self.signs, self.lost, self.may_replace = 0, False, True
         self.safe = threading.Event()
 
     def sign(self) -> None:
@@ -80,6 +79,9 @@ class Watcher:
 
     def make_safe_now(self) -> None:
         self.safe.set()
+
+    def forbid_replacement(self) -> None:
+        self.may_replace = False
 
 
 def test_whoever_watches_sees_signs_of_life_and_is_watched() -> None:
@@ -107,10 +109,11 @@ def test_the_first_wish_waits_for_the_instrument_and_the_second_does_not(session
     attention.stop("stopped by Ctrl-C")
     attention.watch()
     assert not watcher.safe.is_set()
+    assert not watcher.may_replace
     attention.stop("stopped by Ctrl-C")
     with pytest.raises(StoppedByPersonError, match="Ctrl-C"):
         attention.watch()
-    assert watcher.safe.wait(LIMIT_S)
+    assert watcher.safe.is_set()
     attention.watch()  # once: what follows is the way out
     with pytest.raises(StoppedByPersonError):
         attention.check()
