@@ -97,7 +97,7 @@ def _fields_at(model: Any, location: Iterable[str | int]) -> list[str]:
         if not tagged and not fields:
             continue  # a place in a list, or a key of a dictionary
         within = tagged or [found for field in fields for found in _models_within(field.annotation)]
-    return list(within[0].model_fields) if within else []
+    return [field.alias or name for name, field in within[0].model_fields.items()] if within else []
 
 
 def _has_tag(model: type[BaseModel], tag: str | int) -> bool:

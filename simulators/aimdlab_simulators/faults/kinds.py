@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -179,7 +179,7 @@ class Overheat(LastingWorldFault):
     fault: Literal["overheat"]
 
 
-AnyFault = Annotated[
+_Any = (
     Drop
     | Hang
     | Late
@@ -197,6 +197,7 @@ AnyFault = Annotated[
     | Unplug
     | Drift
     | Trip
-    | Overheat,
-    Field(discriminator="fault"),
-]
+    | Overheat
+)
+AnyFault = Annotated[_Any, Field(discriminator="fault")]
+KINDS: tuple[str, ...] = tuple(get_args(kind.model_fields["fault"].annotation)[0] for kind in get_args(_Any))

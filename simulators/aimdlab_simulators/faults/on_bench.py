@@ -107,11 +107,11 @@ class Condition:
 
     def _power_cycle(self, one: PowerCycle) -> Fate:
         server = self._server(one)
+        server.instrument.power_cycle()
         if one.hold_connection:
             self._off_until_s[str(one.instrument)] = time.monotonic() + one.for_
         else:
             server.shut(one.for_)
-        server.instrument.power_cycle()
         return Fate.LOST if one.hold_connection else Fate.CUT_OFF
 
     def _swap(self, one: WrongIdentity) -> None:
