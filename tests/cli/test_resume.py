@@ -1,6 +1,7 @@
 """A run that was killed or stopped is gone on with, or sealed as it is; nothing committed is lost, nothing done twice."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import held_command
+from aimdlab.session.folder_reader import sealed_path
 from aimdlab.session.reader import open_session
 from command_line import COMMAND, Lab, read_json
 from patience import LIMIT_S
@@ -293,6 +295,46 @@ def test_what_is_not_what_the_session_began_with_is_refused(
     assert refused.returncode == 2, refused.stderr
     assert all(words in refused.stderr for words in [*said, f"aimdlab seal {copy.session}"]), refused.stderr
     assert sorted((path, path.stat().st_size) for path in copy.session.rglob("*")) == before
+
+
+def test_a_person_accepts_the_twin_of_an_instrument_that_broke(copy: Lab) -> None:
+    """First the bench file, which names it, then the instrument that answers: each as it was shown, nothing else."""
+    copy.change(copy.world, "serial: MY54201234", "serial: MY99999999")
+    copy.change(copy.bench, "serial: MY54201234", "serial: MY99999999")
+    named = ["resume", copy.session, "--campaign", copy.campaign]
+    why = ["--reason", "The oscilloscope broke; its twin is calibrated too", "--operator", "a.smith"]
+    bench = _code(copy.cli(*named).stderr)
+    nobody = copy.cli(*named, "--accept", bench, *why[:2])
+    assert nobody.returncode == 2
+    assert "--operator" in nobody.stderr
+    unseen = copy.cli(*named, "--accept", bench, *why)
+    assert unseen.returncode == 2
+    assert "instrument oscilloscope, serial: then 'MY54201234'; now 'MY99999999'" in unseen.stderr
+    assert f"--accept {bench} --accept {_code(unseen.stderr)}" in unseen.stderr
+    before = committed(copy.session)
+    with held(copy, "committed", 1, *named, "--accept", bench, "--accept", _code(unseen.stderr), *why):
+        pass
+    done = copy.cli(*named)  # what was accepted needs not be accepted again
+    assert done.returncode == 0, done.stderr
+    assert f"not as it began: accepted by {why[3]}" in done.stdout
+    sealed = sealed_path(copy.session)
+    assert committed(sealed)[: len(before)] == before
+    (accepted,) = json.loads(copy.cli("verify", sealed, "--json").stdout)["accepted"]
+    assert (accepted["operator"], accepted["reason"]) == ("a.smith", why[1])
+    whats = [difference["what"] for difference in accepted["differences"]]
+    assert ["simulated_gradient_injection.yaml" in what for what in whats] == [True, False]
+    assert whats[1] == "instrument oscilloscope, serial"
+    (event,) = (event for event in events(sealed) if event.kind == "resume.accepted")
+    assert list(event.data["configuration"].values()) == [copy.bench.read_text(encoding="utf-8")]
+    assert event.data["equipment"]["oscilloscope"]["serial"] == "MY99999999"
+    verified = copy.cli("verify", sealed)
+    assert "by a.smith" in verified.stdout
+    assert why[1] in verified.stdout
+
+
+def _code(refusal: str) -> str:
+    """The last code that a refusal asks to be accepted."""
+    return re.findall("--accept ([0-9a-f]{8})", refusal)[-1]
 
 
 def test_another_version_and_a_campaign_file_that_is_gone_are_refused(copy: Lab) -> None:

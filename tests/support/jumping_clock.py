@@ -2,6 +2,7 @@
 
 jumping_clock.py SECONDS ARGUMENTS...   it is off by so many seconds
 jumping_clock.py wild ARGUMENTS...      it is set by up to five days, back and forth, at every seventh look
+jumping_clock.py ... hold PLACE N ARGUMENTS...  and the command is held there, as by held_command.py
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from aimdlab.cli import main
+from held_command import hold
 
 _DAY_NS = 86_400 * 10**9
 
@@ -43,4 +45,7 @@ if __name__ == "__main__":
     else:
         constant_ns = int(float(how) * 1e9)
         set_clock(lambda: constant_ns)
+    if sys.argv[1] == "hold":
+        hold(sys.argv[2], int(sys.argv[3]))
+        del sys.argv[1:4]
     main()
