@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from aimdlab.bench.driver import Driver, Identity
 from aimdlab.bench.link import VisaLink
 from aimdlab.bench.roles import Role
-from aimdlab.errors import AimdlabError, IdentityError, SafeStateError
+from aimdlab.errors import AimdlabError, IdentityError, LinkError, SafeStateError
 
 HEAD_START_S = 0.25
 """The longest that an instrument waits for the one before it in the order."""
@@ -71,19 +71,27 @@ def limit_for(timeout_s: float) -> float:
 def driver_action(name: str, driver: Driver, link: VisaLink | None, identity: Identity, limit_s: float) -> SafeAction:
     """The action of an instrument with its driver; a broken link is opened anew.
 
+    Not that of an instrument that plays no source and needs no link for this: a silent oscilloscope has nothing on.
     Whoever answers a new connection must be the instrument that answered before: ``identity``. Another one that was
     switched off says nothing of what this one does.
     """
 
     proven = True
+    needs_link = any(role in driver.ROLES for role in ORDER)
 
     def act() -> None:
-        nonlocal proven
+        nonlocal proven, needs_link
         # A link that fails in here is broken from then on, so that the next try begins with a new connection.
-        if link is not None and link.is_broken:
+        if link is not None and link.is_broken and needs_link:
             proven = False
             link.reconnect()
-        driver.make_safe()
+        try:
+            driver.make_safe()
+        except LinkError as error:
+            needs_link = True
+            if link is not None:
+                link.give_up(str(error))  # a reply that made no sense may have a second half on its way
+            raise
         if not proven and (answered := driver.identify()) != identity:
             raise IdentityError(
                 f"another instrument answers there: {answered.manufacturer} {answered.model}, serial "

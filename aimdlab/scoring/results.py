@@ -127,7 +127,7 @@ def makes_invalid_stand(name: str, value: float) -> bool:
 
 
 def is_spoiled_pass(outcomes: Iterable[str]) -> bool:
-    """Whether an INVALID attempt with these verdicts of its criteria would have passed but for an instrument's fault."""
+    """Whether an INVALID attempt whose criteria came to these would have been a PASS but for an instrument's fault."""
     verdicts = list(outcomes)
     return bool(verdicts) and all(verdict == Verdict.PASS for verdict in verdicts)
 
