@@ -119,13 +119,17 @@ def resume(
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Why that does not matter; recorded with your name.")
     ] = "",
+    unattended: Annotated[
+        bool, typer.Option("--unattended", help="Nobody is here: questions wait for `aimdlab tell PATH answer TEXT`.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Go on with an interrupted session at its first step that is not done, to the end, and seal it."""
     from aimdlab.cli import resume as command
 
     chosen = command.BenchChoice(clock.value if clock else None, attach)
-    raise typer.Exit(command.resume(session, campaign, chosen, operator, (accept or [], reason), as_json=json))
+    asked = command.Asked(campaign, chosen, operator, accept or [], reason, unattended)
+    raise typer.Exit(command.resume(session, asked, as_json=json))
 
 
 @app.command(epilog="Example: aimdlab seal sessions/monday")

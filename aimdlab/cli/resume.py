@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aimdlab.cli import verdicts
@@ -12,27 +13,39 @@ from aimdlab.sequencer.consent import Consent
 from aimdlab.sequencer.opening import BenchChoice
 from aimdlab.sequencer.resume import resume_campaign, session_folder
 
-__all__ = ["BenchChoice", "resume"]
+__all__ = ["Asked", "BenchChoice", "resume"]
 
 
-def resume(
-    session: Path,
-    campaign: Path | None,
-    choice: BenchChoice,
-    operator: str,
-    accept: tuple[Sequence[str], str],
-    *,
-    as_json: bool,
-) -> int:
-    """Go on with an interrupted session, show the table of all of it; returns the exit status.
+@dataclass(frozen=True)
+class Asked:
+    """The options.
 
-    ``accept`` are the codes of what a person accepts, and the reason.
+    Attributes:
+        campaign: the campaign file, if it is not where the session says.
+        choice: clock and simulated bench.
+        operator: who goes on.
+        accept: codes of what a person accepts although it differs.
+        reason: why.
+        unattended: nobody is there.
     """
+
+    campaign: Path | None
+    choice: BenchChoice
+    operator: str
+    accept: Sequence[str]
+    reason: str
+    unattended: bool
+
+
+def resume(session: Path, asked: Asked, *, as_json: bool) -> int:
+    """Go on with an interrupted session, show the table of all of it; returns the exit status."""
     folder = session_folder(session)
-    codes, reason = accept
-    consent = Consent(tuple(codes), reason, operator) if codes or reason else None
+    consent = Consent(tuple(asked.accept), asked.reason, asked.operator) if asked.accept or asked.reason else None
     outcome = attended(
-        folder, operator, lambda attendance: resume_campaign(folder, campaign, choice, attendance, consent)
+        folder,
+        asked.operator,
+        lambda attendance: resume_campaign(folder, asked.campaign, asked.choice, attendance, consent),
+        unattended=asked.unattended,
     )
     if outcome.run is None and not as_json:
         status.print("there was nothing left to run: the session was sealed", soft_wrap=True)

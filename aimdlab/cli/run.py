@@ -37,8 +37,10 @@ def execute(campaign: Path, session: Path, choice: BenchChoice, operator: str = 
     return attended(session, operator, lambda attendance: run_campaign(campaign, session, choice, attendance))
 
 
-def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]) -> Outcome:
-    """Do what runs a session with signals, progress and operator at this terminal."""
+def attended(
+    session: Path, operator: str, work: Callable[[Attendance], Outcome], *, unattended: bool = False
+) -> Outcome:
+    """Do what runs a session with signals, progress and operator at this terminal, or with nobody at it."""
     attention = Attention()
     with ExitStack() as stack:
         stack.enter_context(attention.signals())
@@ -48,11 +50,12 @@ def attended(session: Path, operator: str, work: Callable[[Attendance], Outcome]
 
         attendance = Attendance(
             attention,
-            TerminalOperator(sys.stdin, sys.stderr, attention),
+            TerminalOperator(None if unattended else sys.stdin, sys.stderr, attention),
             operator or login_name(),
             progress,
             lambda plan, bench, simulated, tries: _announce(session, plan, bench, simulated, tries),
             lambda key: status.print(escape(signed_with(key, is_sealed=False)), soft_wrap=True),
+            unattended,
         )
         try:
             outcome = work(attendance)

@@ -107,7 +107,9 @@ def _resume(folder: Path, wish: _Wish) -> Outcome:
         if ended:
             return _seal(found, ended, ended)
         to_do = [step for step in plan.steps if not found.tries.is_done(step.index)]
-        refuse_without_room(folder, sum(step.storage_bytes for step in to_do))
+        if wish.attendance.unattended:
+            found.runs.refuse_if_in_vain(folder, to_do[0].id)
+        refuse_without_room(folder, [step.storage_bytes for step in to_do])
         return _go_on(found, again, settlement, wish)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}\nTo end the session as it is: {command('seal', folder)}") from error
@@ -231,6 +233,7 @@ def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wis
         session = stack.enter_context(SessionFolder.open(found.folder, bench_clock=bench.clock.now_s))
         facts: Mapping[str, Encodable] = {
             "interruption": found.runs.interruption,
+            "unattended": attendance.unattended,
             "operator": attendance.operator_name,
             "ambient": ambient,
             "bench_clock": bench.clock.kind,

@@ -19,6 +19,8 @@ STARTED, RESUMED, INTERRUPTED, ENDED = "run.started", "run.resumed", "run.interr
 GIVEN_UP, SEALING = "run.given_up", "run.sealing"
 """A person seals what was interrupted as it is; seals what had come to its end. Neither is a run."""
 
+_MOST_IN_VAIN = 3
+
 DIED = "the run ended without a word: killed, or the power went"
 
 
@@ -56,6 +58,8 @@ class Runs:
         message: its message.
         ended_early: why the run that ended left steps out, or "".
         owner: the process of the last run, or of whoever sealed after it; None if it was not told.
+        at_step: the step at which the last run went on, or "".
+        times: how many runs in a row went on there.
     """
 
     count: int = 0
@@ -63,6 +67,8 @@ class Runs:
     message: str = ""
     ended_early: str = ""
     owner: Owner | None = None
+    at_step: str = ""
+    times: int = 0
 
     @property
     def has_ended(self) -> bool:
@@ -75,6 +81,14 @@ class Runs:
         if not self.last:
             return "no run began"
         return self.message if self.last == INTERRUPTED else DIED
+
+    def refuse_if_in_vain(self, path: Path, step: str) -> None:
+        """Raise ConfigurationError if so many runs have gone on at ``step`` that another one would end there too."""
+        if step and step == self.at_step and self.times >= _MOST_IN_VAIN:
+            raise ConfigurationError(
+                f"{path}: {self.times} runs in a row went on at step {step} and did not come past it. Nobody is there "
+                f'to see why, so no other is started. Look at the event log, then: aimdlab resume "{path}"'
+            )
 
     def refuse_if_at_work(self, path: Path) -> None:
         """Raise ConfigurationError if the process of the last run lives on this computer."""
@@ -101,10 +115,14 @@ def read_runs(events: Iterable[Event]) -> Runs:
     runs = Runs()
     for event in events:
         if event.kind in (STARTED, RESUMED):
-            runs = Runs(runs.count + 1, event.kind, event.message, "", _owner(event.data))
+            at_step = str(event.data.get("next_step", ""))
+            times = runs.times + 1 if at_step == runs.at_step else 1
+            owner = _owner(event.data)
+            runs = Runs(runs.count + 1, event.kind, event.message, "", owner, at_step, times)
         elif event.kind in (INTERRUPTED, ENDED):
             why = str(event.data.get("ended_early", ""))
-            runs = Runs(runs.count, event.kind, event.message, why, _owner(event.data) or runs.owner)
+            owner = _owner(event.data) or runs.owner
+            runs = replace(runs, last=event.kind, message=event.message, ended_early=why, owner=owner)
         elif event.kind in (GIVEN_UP, SEALING):
             why = str(event.data.get("ended_early", "")) or runs.ended_early
             runs = replace(runs, owner=_owner(event.data) or runs.owner, ended_early=why)

@@ -258,3 +258,17 @@ def test_a_session_is_found_by_any_name_of_its_folder(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize("pid", ["x", 0, -1, 10**30, None, 1.5])
 def test_a_process_that_cannot_be_is_nobody(tmp_path: Path, pid: Any) -> None:
     assert log(tmp_path, ("run.started", {**owner_data(), "pid": pid})).owner is None
+
+
+def test_runs_that_do_not_come_past_a_step_are_not_started_for_ever(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    for kind, step in [("run.started", ""), *[("run.resumed", "1/0002")] * 2]:
+        log.record(kind, "", source="sequencer", **({"next_step": step} if step else {}))
+    runs = read_runs(read_events(tmp_path / "events.jsonl", ""))
+    runs.refuse_if_in_vain(tmp_path, "1/0002")
+    log.record("run.resumed", "", source="sequencer", next_step="1/0002")
+    log.close()
+    runs = read_runs(read_events(tmp_path / "events.jsonl", ""))
+    with pytest.raises(ConfigurationError, match="3 runs in a row went on at step 1/0002"):
+        runs.refuse_if_in_vain(tmp_path, "1/0002")
+    runs.refuse_if_in_vain(tmp_path, "1/0003")
