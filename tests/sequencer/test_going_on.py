@@ -261,14 +261,14 @@ def test_a_process_that_cannot_be_is_nobody(tmp_path: Path, pid: Any) -> None:
 
 
 def test_runs_that_do_not_come_past_a_step_are_not_started_for_ever(tmp_path: Path) -> None:
-    log = EventLog(tmp_path / "events.jsonl")
+    log = EventLog(tmp_path / "events.jsonl", anchor="0" * 64)
     for kind, step in [("run.started", ""), *[("run.resumed", "1/0002")] * 2]:
         log.record(kind, "", source="sequencer", **({"next_step": step} if step else {}))
-    runs = read_runs(read_events(tmp_path / "events.jsonl", ""))
+    runs = read_runs(read_events(tmp_path / "events.jsonl", "0" * 64))
     runs.refuse_if_in_vain(tmp_path, "1/0002")
     log.record("run.resumed", "", source="sequencer", next_step="1/0002")
     log.close()
-    runs = read_runs(read_events(tmp_path / "events.jsonl", ""))
+    runs = read_runs(read_events(tmp_path / "events.jsonl", "0" * 64))
     with pytest.raises(ConfigurationError, match="3 runs in a row went on at step 1/0002"):
         runs.refuse_if_in_vain(tmp_path, "1/0002")
     runs.refuse_if_in_vain(tmp_path, "1/0003")
