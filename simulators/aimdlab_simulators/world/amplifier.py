@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 import numpy as np
 
 from aimdlab.signals.transfer import Transfer
 from aimdlab_simulators.timebase import Timebase
-from aimdlab_simulators.world.output_stage import DISTURBANCES, OutputStage
+from aimdlab_simulators.world.output_stage import OutputStage
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.pieces import Pieces, filtered
 from aimdlab_simulators.world.signal import Signal, Volts
@@ -29,12 +28,7 @@ class VoltageAmplifier:
 
     Exact for held levels, which are clipped before the pole instead of after it. A curve is taken in fine steps; at
     sample intervals above five time constants its output is taken as settled. The stage switches before the pole.
-
-    Attributes:
-        DISTURBANCES: what can happen to it (see ``OutputStage.disturb``).
     """
-
-    DISTURBANCES: ClassVar[tuple[str, ...]] = tuple(DISTURBANCES)
 
     def __init__(
         self, source: Signal, *, gain: float, bandwidth_hz: float, clip_v: float, stage: OutputStage | None = None

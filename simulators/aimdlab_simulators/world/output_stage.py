@@ -17,7 +17,7 @@ from aimdlab_simulators.world.signal import Signal
 from aimdlab_simulators.world.stepped import near_pieces
 
 # What may happen to a stage (``OutputStage.disturb``): its parameters, and which of them must be given.
-DISTURBANCES: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "trip": (frozenset(), frozenset()),
     "overheat": (frozenset({"for"}), frozenset({"for"})),
     "drift": (frozenset({"factor", "for"}), frozenset({"factor"})),
@@ -106,11 +106,9 @@ class OutputStage:
         Raises:
             SimulatorError: there is no such kind, or a parameter is missing, too many or makes no sense.
         """
-        if kind not in DISTURBANCES:
-            raise SimulatorError(
-                f"nothing called {kind!r} can happen to an amplifier; there are {', '.join(DISTURBANCES)}."
-            )
-        known, needed = DISTURBANCES[kind]
+        if kind not in _KINDS:
+            raise SimulatorError(f"nothing called {kind!r} can happen to an amplifier; there are {', '.join(_KINDS)}.")
+        known, needed = _KINDS[kind]
         if not needed <= parameters.keys() <= known:
             given = ", ".join(sorted(parameters)) or "none"
             raise SimulatorError(f"{kind} takes {', '.join(sorted(known)) or 'no parameter'}; there are: {given}.")
