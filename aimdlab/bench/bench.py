@@ -68,9 +68,15 @@ class Bench:
             events.record("instrument.connected", _describe(connected), source=name)
 
     def begin_step(self, step: str, ceilings: StepCeilings) -> None:
-        """From now on nothing is sent above ``ceilings``; what was loaded before ``step`` does not count."""
-        if self._guard is not None:
-            self._guard.begin(step, ceilings)
+        """From now on nothing is sent above ``ceilings``; what was loaded before ``step`` does not count.
+
+        A source that the step before left on is made safe first.
+        """
+        if self._guard is None:
+            return
+        if self._guard.may_be_on:
+            self.make_safe()
+        self._guard.begin(step, ceilings)
 
     def play(self, role: Role, protocol: type[Player]) -> tuple[Player, int]:
         """The instrument that plays ``role``, as ``protocol``, and its channel; a source behind its guard."""
@@ -125,6 +131,8 @@ class Bench:
             self._guard.forget()
         done, problems = carry_out(_safe_action(connected) for connected in self.instruments.values())
         if not problems:
+            if self._guard is not None:
+                self._guard.may_be_on = False
             self.events.record("safety.made_safe", f"made safe: {', '.join(done)}", source="bench", durable=True)
             return
         failure = not_safe(problems)

@@ -38,6 +38,9 @@ class SourceGuard:
         name: of the instrument that is guarded.
         channel: the one that plays the role.
         gain: asks the drive amplifier for its gain.
+
+    Attributes:
+        may_be_on: the output was switched on and, as far as is known, not off again.
     """
 
     def __init__(self, name: str, channel: int, gain: Callable[[], float]) -> None:
@@ -45,6 +48,7 @@ class SourceGuard:
         self._step = ""
         self._ceilings: StepCeilings | None = None
         self._loaded: _Loaded | None = None
+        self.may_be_on = False
 
     def begin(self, step: str, ceilings: StepCeilings) -> None:
         """From now on the ceilings of ``step`` hold, and nothing counts as loaded."""
@@ -53,6 +57,11 @@ class SourceGuard:
     def forget(self) -> None:
         """Whatever was loaded must be loaded again: the bench was made safe."""
         self._loaded = None
+
+    def is_off(self, channel: int) -> None:
+        """The output of ``channel`` was switched off."""
+        if channel == self._channel:
+            self.may_be_on = False
 
     def clear_to_load(self, channel: int, waveform: Playable, peak_v: float) -> _Loaded:
         """Refuse with a CeilingError unless ``waveform`` with ``peak_v`` is within every ceiling."""
@@ -121,7 +130,10 @@ class GuardedGenerator:
         """Switch the output; on only after a load in this step."""
         if on:
             self._guard.clear_to_play(channel, "the output on")
+            self._guard.may_be_on = True
         self._generator.set_output(channel, on)
+        if not on:
+            self._guard.is_off(channel)
 
     def trigger(self, channel: int) -> None:
         """Start one finite burst; only after a load in this step."""
