@@ -18,6 +18,7 @@ from aimdlab.session.model import Attempt
 from aimdlab.session.verdicts import StepResult, Tried, results_of, tried_of
 
 _NEAR = 3
+_MOST_DIGITS = 20  # Python reads no number of some thousand
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def choose_step(session: Session, wanted: str) -> ChosenStep:
     names = [str(step["step_id"]) for step in plan]
     if wanted in names:
         index = names.index(wanted)
-    elif wanted.isdecimal() and int(wanted) < len(plan):
+    elif wanted.isdecimal() and len(wanted) <= _MOST_DIGITS and int(wanted) < len(plan):
         index = int(wanted)
     else:
         some = ", ".join(names[:_NEAR])

@@ -96,7 +96,7 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
     """
     refuse_taken_path(session_path)
     plan = make_plan(load_campaign(path))
-    refuse_without_room(session_path, plan.storage_bytes)
+    refuse_without_room(session_path, [step.storage_bytes for step in plan.steps_to_do])
     key = bench_key(plan.campaign.bench.source.path.stem)
     if key.made:
         attendance.key_made(key)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from aimdlab import _platform
 from aimdlab.errors import ConfigurationError, RecordError, SessionExistsError
 from aimdlab.session.folder_reader import ATTEMPTS_FOLDER, EVENTS_FILE, HEADER_FILE, TEMPORARY_SUFFIX, sealed_path
 from aimdlab.session.inbox import FOLDER, make_inbox
-from aimdlab.session.room import bytes_at_start, size
+from aimdlab.session.room import RESERVE_FILE, bytes_at_start, folder_bytes, size
 
 # File systems take 255 bytes; sealing puts a dot before the name and ".h5.sealing" after it.
 _LONGEST_NAME_BYTES = 200
@@ -60,12 +61,17 @@ def _holds_nothing(path: Path) -> bool:
     return path.is_dir() or path.suffix == TEMPORARY_SUFFIX or path.stat().st_size == 0
 
 
-def refuse_without_room(path: Path, raw_bytes: int) -> None:
-    """Raise ConfigurationError if no session of ``raw_bytes`` of captures can be written to the new folder ``path``.
+def refuse_without_room(path: Path, captures: Sequence[int]) -> None:
+    """Raise ConfigurationError if a session cannot be written at ``path``: a new folder, or one that is gone on with.
 
     Asked before anything is connected. The disk must take a file, flush the names in a folder, and have room for both
     copies as far as can be foreseen.
+
+    Args:
+        path: the session's folder.
+        captures: raw bytes of each step that is to be done.
     """
+    goes_on = path.is_dir()
     above = next((parent for parent in path.absolute().parents if parent.is_dir()), path.absolute())
     try:
         with tempfile.TemporaryFile(dir=above) as probe:  # shows a quota that is used up, too
@@ -76,15 +82,25 @@ def refuse_without_room(path: Path, raw_bytes: int) -> None:
         free = shutil.disk_usage(above).free
     except OSError as error:
         raise ConfigurationError(
-            f"no session can be written at {path}: {above} takes no files: {error.strerror}. Choose another path."
+            f"no session can be written at {path}: {above} takes no files: {error.strerror}. "
+            + ("Make room on the disk, or see to it; what was measured is safe." if goes_on else "Choose another path.")
         ) from error
-    needed = bytes_at_start(raw_bytes)
+    needed = bytes_at_start(captures) + (_still_needed(path) if goes_on else 0)
     if free < needed:
         raise ConfigurationError(
-            f"no room for the session {path}: it and its sealed copy take {size(needed)} as far as can be foreseen "
-            f"({size(raw_bytes)} of captures before compression), and {size(free)} are free. "
-            "Make room or choose another disk."
+            f"no room for the session {path}: {'what is left of it' if goes_on else 'it'} and its sealed copy take "
+            f"{size(needed)} as far as can be foreseen ({size(sum(captures))} of captures before compression), and "
+            f"{size(free)} are free. "
+            + ("Make room on its disk; what was measured is safe." if goes_on else "Make room or choose another disk.")
         )
+
+
+def _still_needed(folder: Path) -> int:
+    """What sealing will take for what is there already, less the reserve that it holds."""
+    try:
+        return folder_bytes(folder) - (folder / RESERVE_FILE).stat().st_size
+    except FileNotFoundError:  # none is held
+        return folder_bytes(folder)
 
 
 def make_folder(path: Path, header_image: bytes) -> None:

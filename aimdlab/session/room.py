@@ -32,9 +32,25 @@ _AXIS_BYTES = 2
 _BLOCK = 1 << 20
 
 
-def bytes_at_start(raw_bytes: int) -> int:
-    """Room without which a run of ``raw_bytes`` of captures is refused: folder, sealed file, margin."""
-    return round(2 * _EXPECTED_SHARE * raw_bytes) + _MARGIN_BYTES
+def bytes_at_start(captures: Sequence[int]) -> int:
+    """Room without which a run is refused: folder and sealed file, what its largest attempt must find free, margin.
+
+    ``captures`` are the raw bytes of each step that is to be done.
+    """
+    raw = max(captures, default=0)
+    # Header and events count as an attempt without captures.
+    largest = _for_attempt(raw) + _of_attempt(raw) + 2 * _of_attempt(0)
+    return round(2 * _EXPECTED_SHARE * sum(captures)) + largest + _MARGIN_BYTES
+
+
+def _of_attempt(raw_bytes: int) -> int:
+    """What an attempt takes if it does not compress."""
+    return raw_bytes + _ATTEMPT_BYTES
+
+
+def _for_attempt(raw_bytes: int) -> int:
+    """What must be free for an attempt besides the reserve: its file, its copy in the sealed file, its time axes."""
+    return 2 * _of_attempt(raw_bytes) + _AXIS_BYTES * raw_bytes
 
 
 def require_room(folder: Path, needed_bytes: int, purpose: str) -> None:
@@ -109,11 +125,9 @@ class Room:
 
         A reserve as large as the largest attempt lies in the folder from the first call on.
         """
-        attempt = self._raw[step] + _ATTEMPT_BYTES
-        axes = _AXIS_BYTES * self._raw[step]
         purpose = f"measure at {name} and to seal the session"
-        needed = self.sealed_bytes + 2 * attempt + axes
-        largest = max(self._raw) + _ATTEMPT_BYTES
+        needed = self.sealed_bytes + _for_attempt(self._raw[step])
+        largest = _of_attempt(max(self._raw))
         held = self._reserve.stat().st_size if self._reserve.exists() else 0
         if held < largest:
             require_room(self._folder, needed + largest, purpose)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +15,12 @@ from typing import Any
 import pytest
 
 from aimdlab.errors import ConfigurationError, RecordError
+from aimdlab.session import room
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.model import Attempt
 from aimdlab.session.place import refuse_taken_path, refuse_without_room
 from aimdlab.session.reader import open_session
+from aimdlab.session.room import bytes_at_start
 from aimdlab.session.seal import seal
 from small_disk import run_on_small_disk
 
@@ -62,20 +66,59 @@ def free(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 def test_a_campaign_that_does_not_fit_is_refused_before_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """30 % of the raw bytes for folder and sealed copy, and 16 MiB."""
-    path = tmp_path / "deep" / "session"
-    free(monkeypatch, 317_000_000)
-    refuse_without_room(path, 1_000_000_000)
-    free(monkeypatch, 316_000_000)
-    with pytest.raises(ConfigurationError, match=r"take 317 MB .*1.0 GB of captures.* 316 MB are free"):
-        refuse_without_room(path, 1_000_000_000)
+    """30 % of the raw bytes for folder and sealed copy, five times the largest attempt, and 16 MiB."""
+    path, captures = tmp_path / "deep" / "session", [1_000_000] * 1000
+    free(monkeypatch, 328_000_000)
+    refuse_without_room(path, captures)
+    free(monkeypatch, 327_000_000)
+    with pytest.raises(ConfigurationError, match=r"take 327 MB .*1.0 GB of captures.* 327 MB are free.*another disk"):
+        refuse_without_room(path, captures)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("captures", [[0], [10**6], [3 * 10**7] * 2, [10**6, 4 * 10**8], [10**8] * 300])
+def test_a_disk_that_is_good_enough_for_the_start_is_good_enough_for_the_first_attempt(
+    make_header: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, captures: list[int]
+) -> None:
+    plan = tuple({"step_id": f"1/{step:04d}", "storage_bytes": raw} for step, raw in enumerate(captures))
+    path = tmp_path / "session"
+    free(monkeypatch, bytes_at_start(captures))
+    refuse_without_room(path, captures)
+    monkeypatch.setattr(room.Room, "_hold", lambda _self, _amount, _purpose: None)  # random bytes take their time
+    with SessionFolder.create(path, make_header(len(captures), plan=plan)) as folder:
+        free(monkeypatch, bytes_at_start(captures) - room.folder_bytes(path))
+        for step in range(len(captures)):
+            folder.require_room(step)
+
+
+def test_a_full_disk_under_a_session_that_is_there_asks_for_room_not_for_another_path(
+    make_header: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "session"
+    with SessionFolder.create(path, make_header(1)):
+        pass
+    (path / "reserve").write_bytes(bytes(5_000_000))
+    free(monkeypatch, bytes_at_start([10**6]))
+    refuse_without_room(path, [10**6])
+    free(monkeypatch, 1_000_000)
+    with pytest.raises(
+        ConfigurationError, match=r"what is left of it.*Make room on its disk; what was measured is safe"
+    ):
+        refuse_without_room(path, [10**6])
+
+    def full(**_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(ConfigurationError, match=r"takes no files: .*Make room on the disk") as caught:
+        refuse_without_room(path, [10**6])
+    assert "another" not in str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/sys takes no files, not even root's")
 def test_a_place_that_takes_no_files_is_refused_before_it_starts() -> None:
     with pytest.raises(ConfigurationError, match=r"no session can be written at /sys/.*Choose another path"):
-        refuse_without_room(Path("/sys/lab/session"), 0)
+        refuse_without_room(Path("/sys/lab/session"), [])
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root, and Windows, write to it all the same")
@@ -83,7 +126,7 @@ def test_a_read_only_folder_is_refused_before_it_starts(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     try:
         with pytest.raises(ConfigurationError, match="takes no files"):
-            refuse_without_room(tmp_path / "session", 0)
+            refuse_without_room(tmp_path / "session", [])
     finally:
         tmp_path.chmod(0o755)
 
