@@ -91,13 +91,15 @@ def run(
     session: Annotated[Path, typer.Option(metavar="PATH", help="A new folder while it runs, PATH.h5 when sealed.")],
     clock: Clock = None,
     attach: Attach = "",
+    scenario: Scenario = None,
     operator: Operator = "",
     json: Json = False,
 ) -> None:
     """Run a campaign and seal its session. Ctrl-C ends it with every output off."""
     from aimdlab.cli import run as command
 
-    raise typer.Exit(command.run(campaign, session, clock.value if clock else None, attach, operator, as_json=json))
+    chosen = command.BenchChoice(clock.value if clock else None, attach, scenario)
+    raise typer.Exit(command.run(campaign, session, chosen, operator, as_json=json))
 
 
 @app.command(epilog="Example: aimdlab resume sessions/monday")
@@ -108,6 +110,7 @@ def resume(
     ] = None,
     clock: Clock = None,
     attach: Attach = "",
+    scenario: Scenario = None,
     operator: Operator = "",
     accept: Annotated[
         list[str] | None,
@@ -127,7 +130,7 @@ def resume(
     """Go on with an interrupted session at its first step that is not done, to the end, and seal it."""
     from aimdlab.cli import resume as command
 
-    chosen = command.BenchChoice(clock.value if clock else None, attach)
+    chosen = command.BenchChoice(clock.value if clock else None, attach, scenario)
     asked = command.Asked(campaign, chosen, operator, accept or [], reason, unattended)
     raise typer.Exit(command.resume(session, asked, as_json=json))
 

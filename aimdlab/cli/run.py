@@ -20,15 +20,17 @@ from aimdlab.cli.signature import signed_with
 from aimdlab.errors import ConfigurationError, InUseError, SessionExistsError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, Outcome, run_campaign, ways_on
-from aimdlab.sequencer.opening import BenchChoice, ClockKind
+from aimdlab.sequencer.opening import BenchChoice
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.tries import Tries
 
+__all__ = ["BenchChoice", "attended", "execute", "run", "tell_ways_on"]
 
-def run(campaign: Path, session: Path, clock: ClockKind | None, attach: str, operator: str, *, as_json: bool) -> int:
+
+def run(campaign: Path, session: Path, choice: BenchChoice, operator: str, *, as_json: bool) -> int:
     """Run a campaign, show the table; returns the exit status."""
-    outcome = execute(campaign, session, BenchChoice(clock, attach), operator)
+    outcome = execute(campaign, session, choice, operator)
     return verdicts.show(outcome, as_json=as_json)
 
 
@@ -86,6 +88,8 @@ def _announce(session: Path, plan: Plan, bench: Bench, simulated: SimulatedBench
         f"session: {session}",
     ):
         status.print(escape(line), soft_wrap=True)
+    if simulated is not None and simulated.scenario:
+        status.print("[bold yellow]training[/]: faults strike as a scenario says; this is no test", soft_wrap=True)
     if tries is not None:
         to_do = [step for step in plan.steps if not tries.is_done(step.index)]
         status.print(

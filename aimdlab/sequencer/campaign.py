@@ -21,6 +21,7 @@ from aimdlab.sequencer.opening import BenchChoice, Opened, open_bench
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.run import Run, RunResult
+from aimdlab.sequencer.training import faults_recorded, marker, training_facts
 from aimdlab.sequencer.tries import Tries
 from aimdlab.sequencer.unchanged import world_facts
 from aimdlab.session.canonical import Encodable
@@ -104,14 +105,20 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
     attention.check()
     holder = Holder.here(attendance.operator_name, utc_now(), str(session_path.absolute()))
     goes_on = plan.campaign.campaign.file.unattended.resume
-    replacement = resume_command(session_path, attendance.operator_name, choice.attach) if goes_on else ()
+    replacement = (
+        resume_command(session_path, attendance.operator_name, choice.attach, scenario=choice.scenario)
+        if goes_on
+        else ()
+    )
     with open_bench(plan.campaign, choice, attention, attendance.operator, holder, replacement) as opened:
         bench = opened.bench
         ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
         attention.check()
         header = new_header(
             title=plan.campaign.campaign.file.name,
-            tests=tuple({**test.as_record(), "ambient": ambient} for test in plan.tests),
+            tests=tuple(
+                {**test.as_record(), "ambient": ambient, **training_facts(opened.simulated)} for test in plan.tests
+            ),
             plan=tuple(step.as_record() for step in plan.steps),
             configuration=plan.campaign.texts(),
             equipment=tuple(bench.equipment_list()),
@@ -155,7 +162,7 @@ def carry_out(
     bench.show_captures_to(session.prepare)
     attendance.attention.listen(session.inbox, session.events)
     attendance.started(plan, bench, simulated, tries)
-    mark = simulated.mark if simulated is not None else _no_mark
+    mark = marker(simulated, plan)
     progress = attendance.progress(plan)
     run = Run(
         plan, bench, session, attendance.attention, progress, mark, tries, facts, unattended=attendance.unattended
@@ -166,7 +173,7 @@ def carry_out(
         keeper.arm(True)
     logged = len(read_log(session.path))
     entry = AtWork(str(session.path.absolute()), opened.replacement, str(Path.cwd()), opened.holder)
-    with at_work(plan.campaign.bench.source.path.absolute(), entry):
+    with at_work(plan.campaign.bench.source.path.absolute(), entry), faults_recorded(simulated, session.events):
         result = run.execute()
     if keeper is not None:
         attendance.attention.show_to(None)
@@ -186,7 +193,3 @@ def ways_on(path: Path) -> str:
 def command(word: str, path: Path) -> str:
     """The command line that does ``word`` with a session, to be copied."""
     return f'aimdlab {word} "{path}"' if " " in str(path) else f"aimdlab {word} {path}"
-
-
-def _no_mark(step: int, attempt: int) -> None:
-    """A real bench has no noise key."""

@@ -67,9 +67,13 @@ def must_wait(bench: BenchFile) -> bool:
     return any(entry.guardian == "takeover" for entry in bench.instruments.values())
 
 
-def resume_command(session: Path, operator: str, attach: str, campaign: Path | None = None) -> tuple[str, ...]:
+def resume_command(
+    session: Path, operator: str, attach: str, campaign: Path | None = None, scenario: Path | None = None
+) -> tuple[str, ...]:
     """The command that goes on with a session while nobody is there."""
-    more = (*(("--attach", attach) if attach else ()), *(("--campaign", str(campaign.absolute())) if campaign else ()))
+    more = ["--attach", attach] if attach else []
+    for option, path in (("--campaign", campaign), ("--scenario", scenario)):
+        more += [option, str(path.absolute())] if path is not None else []
     session_path = str(session.absolute())
     return (sys.executable, "-m", "aimdlab", "resume", session_path, "--unattended", "--operator", operator, *more)
 

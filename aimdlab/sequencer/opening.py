@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from aimdlab._platform import Holder
@@ -30,10 +31,12 @@ class BenchChoice:
     Attributes:
         clock: "real" or "virtual"; None is virtual on a simulated bench and real otherwise.
         attach: control address of a simulated bench that runs already; "" starts one.
+        scenario: whose faults strike the simulated bench that is started; None for none.
     """
 
     clock: ClockKind | None = None
     attach: str = ""
+    scenario: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,19 @@ def _simulated(bench: Loaded[BenchFile], choice: BenchChoice) -> SimulatedBench 
             raise ConfigurationError(
                 f"{bench.source.path}: this is a real bench; it runs on the real clock and nothing is attached."
             )
+        if choice.scenario is not None:
+            raise ConfigurationError(
+                f"{bench.source.path}: this is a real bench, which no scenario can strike. Train on a simulated one."
+            )
         return None
+    if choice.attach and choice.scenario is not None:
+        raise ConfigurationError(
+            "the simulated bench that is attached has its own scenario or none. Give --scenario to `aimdlab simulate`."
+        )
     if choice.attach:
         return SimulatedBench(choice.attach)
     world = resolve(bench.source, ("simulated", "world"), bench.file.simulated.world)
-    return SimulatedBench.start(world, hold_time=choice.clock != "real")
+    return SimulatedBench.start(world, hold_time=choice.clock != "real", scenario=choice.scenario)
 
 
 def _clock(choice: BenchChoice, simulated: SimulatedBench | None, attention: Attention) -> Clock:

@@ -16,6 +16,7 @@ from aimdlab.sequencer.consent import Consent, Settlement
 from aimdlab.sequencer.guarding import copied_entries, copy_guardian_log, resume_command
 from aimdlab.sequencer.opening import BenchChoice, ClockKind, open_bench
 from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
+from aimdlab.sequencer.training import refuse_training_in_a_test
 from aimdlab.sequencer.tries import Tries, cut_off
 from aimdlab.sequencer.unchanged import PlannedAgain, instruments_again, plan_again
 from aimdlab.session.acceptance import Basis, acceptances, basis_of, record_acceptance
@@ -65,6 +66,8 @@ class _Wish:
             line += f' --campaign "{self.campaign}"'
         if self.choice.attach:
             line += f" --attach {self.choice.attach}"
+        if self.choice.scenario is not None:
+            line += f' --scenario "{self.choice.scenario}"'
         return Settlement(line, self.consent)
 
 
@@ -215,7 +218,9 @@ def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wis
     choice = _as_began(found.header, wish.choice)
     goes_on = plan.campaign.campaign.file.unattended.resume
     replacement = (
-        resume_command(found.folder, attendance.operator_name, choice.attach, wish.campaign) if goes_on else ()
+        resume_command(found.folder, attendance.operator_name, choice.attach, wish.campaign, choice.scenario)
+        if goes_on
+        else ()
     )
     with ExitStack() as stack:
         try:
@@ -226,6 +231,7 @@ def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wis
             raise ConfigurationError(f"not the instruments that the session began with: {error}") from error
         bench = opened.bench
         bench.make_safe()  # whatever the run that died left on
+        refuse_training_in_a_test(found.header, opened.simulated)
         others = instruments_again(found.basis, bench, settlement)
         ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
         attention.check()

@@ -21,6 +21,7 @@ from aimdlab.config.loading import problem
 from aimdlab.errors import ConfigurationError
 from aimdlab.sequencer.consent import Found, Settlement
 from aimdlab.sequencer.plan import Plan, make_plan
+from aimdlab.sequencer.training import SCENARIO
 from aimdlab.sequencer.unlike import alike, first_difference, first_lines, shown, tidy
 from aimdlab.session import canonical
 from aimdlab.session.acceptance import WORLD_SHA256, Basis, Changes, Difference
@@ -238,6 +239,7 @@ def _other_plan(header: SessionHeader, plan: Plan) -> Iterator[Found]:
         was, now = dict(recorded or {}), dict(test.as_record()) if test is not None else {}
         for conditions in (was, now):  # of the day, not of the plan
             conditions.pop("ambient", None)
+            conditions.pop(SCENARIO, None)
         difference = first_difference(was, now)
         if difference is not None:
             yield _of_plan(f"test {was.get('name', now.get('name'))!r}", *difference)

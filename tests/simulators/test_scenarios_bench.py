@@ -203,7 +203,7 @@ def test_a_command_is_counted_and_the_rest_is_not(tmp_path: Path) -> None:
         sock.sendall(b"LEV?\nMEM?\nLEV?\nLEV?\nMEM?\nMEM?\n")
         assert [receive_line(sock) for _ in range(6)] == [b"0\n"] * 4 + [b"\xa5\n", b"0\n"]
         (told,) = bench.ask("state")["faults"]
-        assert (told["message"], told["messages"], told["name"]) == ("MEM?", 1, "")
+        assert (told["command"], told["messages"], told["name"]) == ("MEM?", 1, "")
 
 
 def test_after_a_while_of_world_time(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Struck:
         where: instrument or node.
         step, attempt, name: what was being done; -1 and "" before the first attempt.
         at_s: world time.
-        message: the beginning of the message at which it struck; "" if it waited for its time.
+        command: the beginning of the message at which it struck; "" if it waited for its time.
         messages: at how many it has.
     """
 
@@ -51,7 +51,7 @@ class Struck:
     attempt: int
     name: str
     at_s: float
-    message: str
+    command: str
     messages: int
 
 
