@@ -180,6 +180,45 @@ def test_a_drift_upwards_can_trip() -> None:
     assert bench.volts(0.5, 1.0, 2) == pytest.approx([19.6, 0.0])
 
 
+def test_a_drift_that_ends_can_trip_at_its_end() -> None:
+    bench = Bench(above_v=20.0)
+    bench.at(0.5).amplifier.disturb("drift", factor=0.5, **{"for": 1.0})
+    bench.at(1.0).play(6.0)
+    bench.at(3.0)
+    assert bench.volts(0.75, 0.5, 4) == [0, 12, 0, 0]
+    assert bench.amplifier.samples(1.0, 1e-3, 600)[499] == pytest.approx(12.0)
+
+
+def test_bounds_know_of_a_trip_that_nobody_has_looked_for() -> None:
+    bench = Bench(above_v=20.0)
+    bench.at(1.0).play(6.0)
+    bench.at(3.0)
+    low, high = bench.amplifier.bounds(1.5, 2.5)
+    assert low <= 0.0 <= high
+
+
+def test_who_must_know_of_a_change_is_told_before_it() -> None:
+    bench = Bench()
+    bench.play(1.0)
+    seen: list[tuple[float, list[float]]] = []
+    bench.stage.before_change(lambda now_s: seen.append((now_s, bench.volts(now_s - 0.5, 0.5, 2))))
+    bench.at(1.0).stage.enable(False)
+    bench.at(2.0).stage.enable(False)  # changes nothing
+    bench.at(3.0).stage.enable(True)
+    bench.at(4.0).amplifier.disturb("trip")
+    assert seen == [(1.0, [4, 4]), (3.0, [0, 0]), (4.0, [4, 4])]
+
+
+def test_old_steps_are_forgotten_and_the_present_state_is_not() -> None:
+    bench = Bench()
+    bench.play(1.0)
+    for k in range(1, 1000):
+        bench.at(float(k)).stage.enable(k % 2 == 0)
+    bench.at(1000.0)
+    assert bench.volts(996.5, 1.0, 4) == [4, 0, 4, 0]
+    assert len(bench.stage.factor.steps(0.0, 1000.0)[0]) < RETENTION_S + 20
+
+
 def test_a_curve_trips_where_it_is_too_high() -> None:
     bench = Bench(above_v=20.0)
     bench.output.play(0.0, (0.0, sine(1.0, 10.0), 0.0))  # 40 V peak: above 20 V from 1/12 s on
