@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,8 +17,11 @@ from aimdlab._platform import is_process_alive, kill_process, process_started
 from aimdlab.bench.guardian import keeper as keeper_module
 from aimdlab.bench.guardian.keeper import Keeper
 from aimdlab.bench.guardian.log import read_log
+from aimdlab.bench.guardian.orders import Orders
 from aimdlab.bench.simulated import SimulatedBench
+from aimdlab.config.campaign import load_bench
 from aimdlab.errors import GuardianError
+from aimdlab.sequencer.guarding import orders_for
 from command_line import ROOT, Control
 from link_peers import Conversation, Peer
 from one_connection import OneConnection
@@ -53,10 +57,9 @@ class Runs:
         self, file: Path = BENCH, resources: dict[str, str] | None = None, stderr: int = subprocess.PIPE, **orders: Any
     ) -> "GuardedRun":
         """A run that has switched the generator on, or was refused."""
-        wanted = {
-            "bench": str(file), "resources": self.bench.resources | (resources or {}), "session": str(self.session),
-            "orders": orders,
-        }  # fmt: skip
+        found = self.bench.resources | (resources or {})
+        of_bench = orders_for(load_bench(file).file, found, ()).model_dump(mode="json")
+        wanted = {"orders": of_bench | orders, "generator": found["generator"], "session": str(self.session)}
         self.all.append(GuardedRun(wanted, stderr))
         return self.all[-1]
 
@@ -122,8 +125,6 @@ def runs(served: tuple[SimulatedBench, Control], tmp_path: Path) -> Iterator[Run
         run.clean_up()
     generator = made.bench.resources["generator"]
     _, host, port, _ = generator.split("::")
-    import socket
-
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(b"OUTP1 OFF;*OPC?\n")
         connection.recv(16)
@@ -147,15 +148,16 @@ def test_everything_is_off_after_a_run_was_killed(runs: Runs, record_property: C
 
 
 @posix_signals
-def test_a_dead_terminal_does_not_keep_anything_on(runs: Runs) -> None:
+def test_a_dead_terminal_does_not_keep_anything_on_nor_from_going_on(runs: Runs) -> None:
     reading, writing = os.pipe()
-    run = runs.begin(stderr=writing)
+    run = runs.begin(stderr=writing, replacement=[sys.executable, "-c", "print('I go on')"])
     os.close(writing)
     os.close(reading)
     run.process.kill()
     wait_for(lambda: not runs.is_on())
     run.ended()
-    assert runs.kinds()[-1] == "safe"
+    assert runs.kinds()[-2:] == ["safe", "replaced"]
+    wait_for(lambda: (runs.folder / "session.replacement-1.txt").read_text() == "I go on\n")
 
 
 @posix_signals
@@ -182,14 +184,6 @@ def test_a_run_that_hangs_is_ended_and_replaced_once(runs: Runs, way: str) -> No
     assert runs.data("replaced")["output"] == str(output)
     wait_for(lambda: output.read_text().strip() == f"{elsewhere} resume it")
     assert list(runs.folder.glob("session.replacement*")) == [output]
-
-
-def test_a_run_is_replaced_after_it_died_too(runs: Runs) -> None:
-    run = runs.begin(replacement=[sys.executable, "-c", "print('I go on')"])
-    run.process.kill()
-    run.ended()
-    assert runs.kinds()[-2:] == ["safe", "replaced"]
-    wait_for(lambda: (runs.folder / "session.replacement-1.txt").read_text() == "I go on\n")
 
 
 @posix_signals
@@ -369,8 +363,6 @@ def test_a_guardian_that_does_not_work_is_told(
 
 
 def _wait_until_lost(keeper: Keeper) -> None:
-    from aimdlab.bench.guardian.orders import Orders
-
     keeper.brief(Orders(instruments=(), pid=os.getpid(), started=""))
     keeper.require_ready()
 

@@ -24,7 +24,9 @@ class Generator:
 def test_a_failure_to_switch_off_is_recorded_before_it_is_raised(tmp_path: Path) -> None:
     equipment = SimpleNamespace(name="generator", entry=SimpleNamespace(timeout=-2.9))  # leaves 0.1 s
     connected = SimpleNamespace(equipment=equipment, driver=Generator(), link=None, identity=None)
-    bench = Bench(cast(Any, None), cast(Any, {"generator": connected}), RealClock(), cast(Any, None))
+    bench = Bench(
+        cast(Any, SimpleNamespace(roles={})), cast(Any, {"generator": connected}), RealClock(), cast(Any, None)
+    )
     log = EventLog(tmp_path / "events.jsonl")
     bench.events = log
     with pytest.raises(SafeStateError, match="switch off by hand now: generator"):

@@ -1,11 +1,11 @@
 """A run with a guardian, as a program: switches the generator on and gives signs of life until it is told otherwise.
 
-Argument: JSON of ``bench`` (file), ``resources``, ``session`` (folder), ``orders`` (what differs from those of the
-bench file), ``disarmed``. Says what it does in JSON lines, and obeys words on standard input: ``hang``, ``safe``,
+Argument: JSON of ``orders`` (of the process that wrote them), ``generator`` (resource), ``session`` (folder). Says what it does in JSON lines, and obeys words on standard input: ``hang``, ``safe``,
 ``dismiss``, ``hand over``, ``end``.
 """
 
 import json
+import os
 import queue
 import sys
 import threading
@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from aimdlab._platform import process_started
 from aimdlab.bench.clock import RealClock
-from aimdlab.bench.guardian.briefing import orders_for
 from aimdlab.bench.guardian.keeper import Keeper
+from aimdlab.bench.guardian.messages import lines
+from aimdlab.bench.guardian.orders import Orders
 from aimdlab.bench.link import VisaLink
-from aimdlab.config.campaign import load_bench
 from aimdlab.errors import GuardianError
 from patience import LIMIT_S
 
@@ -30,8 +31,8 @@ def say(**what: Any) -> None:
 
 
 def listen() -> None:
-    for line in sys.stdin:
-        WORDS.put(line.strip())
+    for line in lines(0):  # not through sys.stdin, whose lock would be held at the interpreter's end
+        WORDS.put(line.decode())
 
 
 def watch(keeper: Keeper) -> None:
@@ -66,20 +67,17 @@ def main() -> int:
     keeper = Keeper()
     keeper.start()
     say(guardian=keeper.pid)
-    bench = load_bench(Path(wanted["bench"]))
-    orders = orders_for(bench, wanted["resources"])
-    keeper.brief(orders.model_validate({**orders.model_dump(), **wanted["orders"]}))
+    pid = os.getpid()
+    keeper.brief(Orders.model_validate({**wanted["orders"], "pid": pid, "started": process_started(pid)}))
     try:
         keeper.require_ready()
     except GuardianError as error:
         say(refused=str(error))
         keeper.dismiss()
         return 3
-    if wanted["session"]:
-        keeper.session(Path(wanted["session"]))
-    link = VisaLink.open("generator", wanted["resources"]["generator"], RealClock(), timeout_s=LIMIT_S)
-    if not wanted.get("disarmed"):
-        keeper.arm(True)
+    keeper.session(Path(wanted["session"]))
+    link = VisaLink.open("generator", wanted["generator"], RealClock(), timeout_s=LIMIT_S)
+    keeper.arm(True)
     link.write("OUTP1 ON")
     say(on=link.query("OUTP1?"))
     threading.Thread(target=listen, daemon=True).start()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +74,7 @@ class Aftermath:
             self._log.record("not_replaced", f"no other run is started: {why_not}", aloud=True)
             return
         try:
-            output, process = _start(self._orders, session)
+            output, process = start_beside(session, self._orders.replacement, self._orders.folder)
         except OSError as error:
             self._log.record("not_replaced", f"no other run can be started: {error}", aloud=True)
             return
@@ -141,8 +142,11 @@ def _telling(action: SafeAction, log: Log) -> SafeAction:
     return replace(action, act=act)
 
 
-def _start(orders: Orders, session: Path) -> tuple[Path, int]:
-    """Start the replacement, its output in a new file beside the session's folder, which goes when it is sealed."""
+def start_beside(session: Path, command: Sequence[str], folder: str) -> tuple[Path, int]:
+    """Start a command that goes on with a session, in the working folder ``folder``; its output and its process.
+
+    The output is a new file beside the session's folder, which goes when it is sealed. OSError if it cannot be started.
+    """
     for number in range(1, _MOST_OUTPUTS):
         output = session.with_name(f"{session.name}.replacement-{number}.txt")
         try:
@@ -151,8 +155,8 @@ def _start(orders: Orders, session: Path) -> tuple[Path, int]:
             continue
         with stream:
             process = subprocess.Popen(  # noqa: S603 - the command that the run gave
-                orders.replacement,
-                cwd=orders.folder or None,
+                command,
+                cwd=folder or None,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

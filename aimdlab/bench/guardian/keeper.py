@@ -39,7 +39,6 @@ class Keeper:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._outgoing: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
         self._signs = 0
         self._answers = 0
         self._greeted = False
@@ -71,10 +70,11 @@ class Keeper:
             )
         except OSError as error:
             raise GuardianError(f"the guardian cannot be started: {error}. Nothing was switched on.") from error
-        for name, work in (("guardian answers", self._listen), ("guardian signs", self._speak)):
-            thread = threading.Thread(target=work, args=(self._process,), name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        work = (self._process,)
+        self._listener = threading.Thread(target=self._listen, args=work, name="guardian answers", daemon=True)
+        self._speaker = threading.Thread(target=self._speak, args=work, name="guardian signs", daemon=True)
+        self._listener.start()
+        self._speaker.start()
 
     def brief(self, orders: Orders) -> None:
         """Tell it what to watch; it connects to the instruments at once."""
@@ -96,9 +96,8 @@ class Keeper:
         if self._problems:
             each = "\n".join(f"  {name}: {problem}" for name, problem in self._problems.items())
             raise GuardianError(
-                f"the guardian, which would switch the bench off if the run died, is not able to:\n{each}\n"
-                "Nothing was switched on. An instrument that accepts one connection only needs `guardian: takeover` "
-                "in the bench file."
+                "the guardian, which switches the bench off if the run dies, cannot watch over it, so the run does not "
+                f"begin:\n{each}\nNothing was switched on."
             )
 
     def session(self, folder: Path) -> None:
@@ -153,14 +152,15 @@ class Keeper:
             self._say(word)
         self._outgoing.put(None)
         if word is None:
+            self._speaker.join(_END_LIMIT_S)  # this process may end at once, and with it what was not said yet
             return
         try:
             process.wait(_END_LIMIT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(_KILLED_LIMIT_S)
-        for thread in self._threads:
-            thread.join(_END_LIMIT_S)
+        self._speaker.join(_END_LIMIT_S)
+        self._listener.join(_END_LIMIT_S)
 
     def _say(self, word: str, value: Any = True) -> None:
         self._outgoing.put(message(word, value))
