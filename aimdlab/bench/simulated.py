@@ -54,6 +54,7 @@ class SimulatedBench:
             hello = self.ask("hello")
             self.resources = _resources(hello, address)
             self.scenario = str(hello.get("scenario", ""))
+            self._struck_before = int(hello.get("struck", 0))
         except BaseException:
             self._hang_up()
             raise
@@ -125,9 +126,9 @@ class SimulatedBench:
         self.ask("mark", step=step, attempt=attempt, name=name)
 
     def faults(self) -> list[dict[str, Any]]:
-        """Every fault that struck so far, by a scenario or by hand: what, where, when, in which attempt."""
+        """Every fault that struck since this connection: what, where, when, in which attempt."""
         found: list[dict[str, Any]] = self.ask("state")["faults"]
-        return found
+        return found[self._struck_before :]
 
     def program(self, mode: str) -> None:
         """Program every device of the world that has such modes to "normal" or "mr"."""

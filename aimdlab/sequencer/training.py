@@ -41,21 +41,20 @@ def marker(simulated: SimulatedBench | None, plan: Plan) -> Callable[[int, int],
 
 @contextlib.contextmanager
 def faults_recorded(simulated: SimulatedBench | None, events: EventSink) -> Iterator[None]:
-    """Write every fault that struck meanwhile, by a scenario or by hand, into the event log at the end.
+    """Write every fault that struck since the bench was connected, also by hand, into the event log at the end.
 
     Of a bench that is gone, nothing is written; why the run ended comes first.
     """
-    before = len(simulated.faults()) if simulated is not None else 0
     try:
         yield
     except BaseException:
         with contextlib.suppress(AimdlabError):
-            _record(simulated, events, before)
+            _record(simulated, events)
         raise
-    _record(simulated, events, before)
+    _record(simulated, events)
 
 
-def _record(simulated: SimulatedBench | None, events: EventSink, before: int) -> None:
-    for told in simulated.faults()[before:] if simulated is not None else ():
+def _record(simulated: SimulatedBench | None, events: EventSink) -> None:
+    for told in simulated.faults() if simulated is not None else ():
         where = f"step {told['name'] or told['step']}, attempt {told['attempt']}"
         events.record(STRUCK, f"{told['fault']} struck {told['where']}: {where}", source="simulation", **told)

@@ -92,6 +92,7 @@ class ServedBench:
             "instruments": instruments,
             "control": self.control,
             "scenario": self._injector.text,
+            "struck": len(self._injector.struck),
         }
 
     def end(self) -> None:

@@ -183,7 +183,7 @@ class Injector:
         waiting.struck += 1
         waiting.counted = 0
         waiting.from_s = math.inf if one.step is not None else now_s + (one.after or 0.0)
-        shown = message[:_SHOWN_BYTES].decode("ascii", "replace")
+        shown = message[:_SHOWN_BYTES].decode("ascii", "replace").strip()
         told = Struck(one.fault, one.where, now.step, now.attempt, now.name, now_s, shown, int(bool(message)))
         self._struck.append(told)
         return told
