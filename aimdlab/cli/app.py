@@ -183,6 +183,23 @@ def instruments(json: Json = False) -> None:
     raise typer.Exit(command.instruments(as_json=json))
 
 
+@app.command(epilog="Example: aimdlab doctor --at-boot")
+def doctor(
+    at_boot: Annotated[
+        bool,
+        typer.Option("--at-boot", help="After a restart: make every known bench safe, go on with what may go on."),
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="How long --at-boot waits for instruments that start too.")
+    ] = 120.0,
+    json: Json = False,
+) -> None:
+    """Look whether this computer is fit to run a bench; --at-boot: do what is to be done after its restart."""
+    from aimdlab.cli import doctor as command
+
+    raise typer.Exit(command.doctor(at_boot=at_boot, wait_s=wait, as_json=json))
+
+
 app.add_typer(app_record.app)
 app.add_typer(app_levels.app, name="levels")
 app.add_typer(app_calibrate.app, name="calibrate")

@@ -172,8 +172,9 @@ def carry_out(
         attendance.attention.show_to(keeper)
         keeper.arm(True)
     logged = len(read_log(session.path))
-    entry = AtWork(str(session.path.absolute()), opened.replacement, str(Path.cwd()), opened.holder)
-    with at_work(plan.campaign.bench.source.path.absolute(), entry), faults_recorded(simulated, session.events):
+    bench_file = str(plan.campaign.bench.source.path.absolute())
+    entry = AtWork(str(session.path.absolute()), bench_file, opened.replacement, str(Path.cwd()), opened.holder)
+    with at_work(entry, simulated=simulated is not None), faults_recorded(simulated, session.events):
         result = run.execute()
     if keeper is not None:
         attendance.attention.show_to(None)

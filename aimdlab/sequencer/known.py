@@ -29,12 +29,14 @@ class AtWork:
 
     Attributes:
         session: its folder.
+        bench: its bench file.
         resume: the command that goes on with it while nobody is there; empty: its campaign does not allow that.
         folder: working folder of that command.
         holder: the run's process.
     """
 
     session: str
+    bench: str
     resume: tuple[str, ...]
     folder: str
     holder: Holder
@@ -46,11 +48,15 @@ class AtWork:
 
 
 @contextmanager
-def at_work(bench: Path, entry: AtWork) -> Iterator[None]:
-    """Note a bench for ever, and a session for as long as its run has not ended by itself; RecordError if it cannot."""
+def at_work(entry: AtWork, *, simulated: bool) -> Iterator[None]:
+    """Note a real bench for ever, and a session until its run has ended by itself; RecordError if that cannot be.
+
+    Of a simulated bench nothing is on after a restart.
+    """
     try:
-        note = _folder() / _AT_WORK / _name(entry.session)
-        _write(_folder() / _BENCHES / _name(str(bench)), {"bench": str(bench)})
+        note = known_folder() / _AT_WORK / _name(entry.session)
+        if not simulated:
+            _write(known_folder() / _BENCHES / _name(entry.bench), {"bench": entry.bench})
         _write(note, asdict(entry))
     except (OSError, RuntimeError) as error:  # RuntimeError: this user has no home folder
         raise RecordError(
@@ -64,7 +70,7 @@ def at_work(bench: Path, entry: AtWork) -> Iterator[None]:
 
 
 def known_benches() -> list[Path]:
-    """The bench files of every bench that was ever run from this computer by this user, in order."""
+    """The bench files of every real bench that was ever run from this computer by this user, in order."""
     return sorted(Path(found["bench"]) for found in _read(_BENCHES) if isinstance(found.get("bench"), str))
 
 
@@ -75,13 +81,14 @@ def sessions_at_work() -> list[AtWork]:
 
 def forget(entry: AtWork) -> None:
     """A session is no longer at work; nothing happens if that is known."""
-    (_folder() / _AT_WORK / _name(entry.session)).unlink(missing_ok=True)
+    (known_folder() / _AT_WORK / _name(entry.session)).unlink(missing_ok=True)
 
 
 def _entry(found: dict[str, Any]) -> AtWork | None:
     try:
         return AtWork(
             str(found["session"]),
+            str(found["bench"]),
             tuple(str(word) for word in found["resume"]),
             str(found["folder"]),
             Holder(**found["holder"]),
@@ -90,7 +97,8 @@ def _entry(found: dict[str, Any]) -> AtWork | None:
         return None
 
 
-def _folder() -> Path:
+def known_folder() -> Path:
+    """Where the files lie; RuntimeError if this user has no home folder."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named else _platform.user_data_folder() / "aimdlab"
 
@@ -107,7 +115,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _read(kind: str) -> Iterator[dict[str, Any]]:
     """What the files say; one that a power cut or a person damaged says nothing."""
-    for path in sorted((_folder() / kind).glob("*.json")):
+    for path in sorted((known_folder() / kind).glob("*.json")):
         try:
             found = json.loads(path.read_bytes())
         except (OSError, ValueError):

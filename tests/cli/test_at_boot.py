@@ -1,0 +1,110 @@
+"""After a restart of the PC nobody watches over anything: `aimdlab doctor --at-boot` does what is left to do."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimdlab.bench.guardian.log import read_log
+from command_line import COMMAND, Control, Lab, wait_for
+from patience import LIMIT_S
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+CALIBRATION = '    calibration: {certificate: "K-1", date: 2026-01-15, due: 2099-01-14}\n'
+
+
+@pytest.fixture
+def benches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "known"
+    monkeypatch.setenv("AIMDLAB_BENCHES", str(folder))
+    return folder
+
+
+def make_real(lab: Lab, hello: dict[str, Any]) -> None:
+    """The same instruments as on a bench that is not simulated."""
+    lab.change(lab.bench, "simulated:\n  world: ../worlds/robust_pacemaker.yaml\n", "")
+    for entry in hello["instruments"]:
+        driver = {"generator": "keysight_33500b", "oscilloscope": "keysight_infiniivision"}[entry["instrument"]]
+        resource = f'    resource: "{entry["resource"]}"\n'
+        lab.change(lab.bench, f"    driver: {driver}\n", f"    driver: {driver}\n{resource}{CALIBRATION}")
+
+
+def power_cut(lab: Lab, control: Control) -> None:
+    """A run and its guardian are gone at once, in the middle of an exposure."""
+    with subprocess.Popen(
+        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session)],
+        cwd=lab.folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        assert run.stdin is not None
+        run.stdin.write("yes\n")
+        run.stdin.flush()
+        wait_for(lambda: control.generator()["channels"]["1"]["output"], within=run)
+        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGSTOP)  # before it can do anything
+        run.kill()
+        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGKILL)
+        run.communicate(timeout=LIMIT_S)
+    assert control.generator()["channels"]["1"]["output"], "nobody was left to switch it off"
+
+
+def test_after_a_restart_every_bench_is_safe_and_the_session_waits_for_a_person(
+    lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
+) -> None:
+    control, hello = served
+    make_real(lab, hello)
+    power_cut(lab, control)
+    looked = json.loads(lab.cli("doctor", "--json").stdout)["findings"]
+    assert {"what": f"session {lab.session}", "is_well": False, "text": "its run did not end by itself"} in looked
+    booted = lab.cli("doctor", "--at-boot", "--json")
+    assert booted.returncode == 0, booted.stderr
+    found = json.loads(booted.stdout)
+    assert found["benches"] == [
+        {"bench": str(lab.bench), "off": ["generator", "oscilloscope"], "problems": {}},
+    ]
+    assert not control.generator()["channels"]["1"]["output"]
+    assert [(session["session"], session["happening"]) for session in found["sessions"]] == [
+        (str(lab.session), "waits"),
+    ]
+    assert f'aimdlab resume "{lab.session}"' in found["sessions"][0]["text"]
+    # Sealed as it is, nothing is left to do; the bench stays known.
+    assert lab.cli("seal", lab.session).returncode == 1
+    assert json.loads(lab.cli("doctor", "--at-boot", "--json").stdout)["sessions"][0]["happening"] == "sealed"
+    assert json.loads(lab.cli("doctor", "--at-boot", "--json").stdout)["sessions"] == []
+
+
+def test_a_bench_that_does_not_answer_is_named_as_not_safe(
+    lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
+) -> None:
+    control, hello = served
+    make_real(lab, hello)
+    power_cut(lab, control)
+    resource = next(entry["resource"] for entry in hello["instruments"] if entry["instrument"] == "generator")
+    lab.change(lab.bench, resource, "TCPIP::127.0.0.1::1::SOCKET")
+    booted = lab.cli("doctor", "--at-boot", "--wait", "0")
+    assert booted.returncode == 3
+    assert "NOT SAFE, switch off by hand now." in booted.stdout
+    assert "generator" in booted.stdout
+    assert "cannot go on: its bench is not safe" in booted.stdout
+
+
+def test_a_session_that_may_goes_on_by_itself_after_a_restart(lab: Lab, benches: Path) -> None:
+    lab.fewer_steps()
+    lab.change(lab.campaign, "tests:\n", "unattended: {resume: true}\ntests:\n")
+    with subprocess.Popen(
+        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session)],
+        cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as run:  # fmt: skip
+        wait_for(lambda: len(list(lab.session.glob("attempts/*.h5"))) > 1, within=run)
+        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGSTOP)
+        run.kill()
+        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGKILL)
+    booted = json.loads(lab.cli("doctor", "--at-boot", "--json").stdout)
+    assert booted["benches"] == [], "of a simulated bench nothing is on"
+    assert [session["happening"] for session in booted["sessions"]] == ["gone on"]
+    wait_for(lambda: lab.session.with_suffix(".h5").exists() and not lab.session.exists())
+    wait_for(lambda: json.loads(lab.cli("doctor", "--at-boot", "--json").stdout)["sessions"] == [])
