@@ -13,7 +13,7 @@ from aimdlab.bench.clock import RealClock
 from aimdlab.bench.driver import Driver, Identity
 from aimdlab.bench.link import VisaLink
 from aimdlab.bench.roles import AmplifierRating, DriveAmplifier, ResettableAmplifier, Role
-from aimdlab.errors import IdentityError, InstrumentError, InstrumentRefusal, LinkError
+from aimdlab.errors import AmplifierTripError, IdentityError, InstrumentError, InstrumentRefusal, LinkError
 from aimdlab_drivers.keysight.amplifier_34907a import Keysight34907AAmplifier
 from aimdlab_simulators.keysight.infiniivision import SimulatedInfiniiVision
 from aimdlab_simulators.keysight.switch_unit_34970a import Simulated34970A
@@ -62,9 +62,10 @@ def driven(before: int, after: int) -> list[tuple[str, str | None]]:
 SAFE_FROM_POWER_ON = [
     (STATE, "0"),
     ("SOUR:DIG:DATA:BYTE 255,(@201)", None),
-    ("*CLS", None),
     (STATE, "1"),
     (LATCH, "255"),
+    ("*ESR?", "128"),
+    ("*CLS", None),
 ]
 PLAIN = "MEM:STAT:REC:AUTO OFF;:FORM:READ:ALAR OFF;:FORM:READ:CHAN OFF;:FORM:READ:TIME OFF;:FORM:READ:UNIT OFF"
 
@@ -223,7 +224,7 @@ def test_a_fault_that_stays_and_a_reset_that_is_not_wired(play: Play) -> None:
     exchange = [*driven(255, 255), *driven(255, 253), *driven(253, 255), (CONTACTS, "253")]
     with (
         play(Keysight34907AAmplifier, exchange, **OPTIONS) as driver,
-        pytest.raises(InstrumentError, match="still reports fault contact open: tripped after its reset"),
+        pytest.raises(AmplifierTripError, match="still reports fault contact open: tripped after its reset"),
     ):
         driver.reset_fault()
     with (
@@ -252,7 +253,6 @@ def test_make_safe_keeps_the_other_bits_and_says_when_it_failed(play: Play) -> N
         (STATE, "1"),
         (LATCH, "14"),
         ("SOUR:DIG:DATA:BYTE 15,(@201)", None),
-        ("*CLS", None),
         (STATE, "1"),
         (LATCH, "14"),
     ]
@@ -261,6 +261,13 @@ def test_make_safe_keeps_the_other_bits_and_says_when_it_failed(play: Play) -> N
         pytest.raises(InstrumentRefusal, match="drives 00001110 instead of 00001111"),
     ):
         driver.make_safe()
+
+
+def test_a_restart_is_told_though_make_safe_was_first(play: Play) -> None:
+    with play(Keysight34907AAmplifier, [*SAFE_FROM_POWER_ON, ("*ESR?", "0"), ("*ESR?", "0")], **OPTIONS) as driver:
+        driver.make_safe()
+        assert driver.was_restarted()
+        assert not driver.was_restarted()
 
 
 def test_make_safe_of_a_silent_unit_fails_at_once(play: Play) -> None:

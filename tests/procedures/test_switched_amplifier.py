@@ -25,6 +25,7 @@ def test_it_is_enabled_for_every_exposure(switched: Lab) -> None:
 
 def test_an_overload_trips_it_and_nothing_passes_then(switched: Lab) -> None:
     switched.change(switched.world, 'trip: {above: "38 V"}', 'trip: {above: "14 V"}')
+    switched.change(switched.campaign, "tests:", "faults: {amplifier_resets: 9}\ntests:")
     status, result = switched.run()
     low, high = (step for step in result["steps"] if step["kind"] == "sequence")
     assert low["verdict"] == "PASS"

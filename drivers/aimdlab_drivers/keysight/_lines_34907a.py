@@ -101,14 +101,12 @@ class PortDriver(ScpiDriver):
     def _drive(self, channel: int, levels: int, *, errors_count: bool = True) -> None:
         """Put ``levels`` on the port and prove it; InstrumentRefusal if it does not keep them.
 
-        Errors in the queue raise as well, or are discarded if they do not count: then the lines do, not them.
+        Errors in the queue raise as well, unless they do not count: then they are left there.
         """
         command = f"SOUR:DIG:DATA:BYTE {levels},(@{channel})"
+        self._link.write(command)
         if errors_count:
-            self._apply(command)
-        else:
-            self._link.write(command)
-            self._link.write("*CLS")
+            self._raise_errors(command)
         if not self._is_output(channel):
             raise self._refuse(f"port {channel} is an input instead of an output", command)
         found = self._latch(channel)

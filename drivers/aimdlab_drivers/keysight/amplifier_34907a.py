@@ -23,7 +23,7 @@ from aimdlab.bench.driver import Identity, Link
 from aimdlab.bench.roles import AmplifierRating, Role
 from aimdlab.config.base import ConfigModel
 from aimdlab.config.units import Frequency, Voltage
-from aimdlab.errors import IdentityError, LinkError
+from aimdlab.errors import AmplifierTripError, IdentityError, LinkError
 from aimdlab_drivers.keysight._lines_34907a import DrivenLine, Line, PortDriver, PulsedLine, SensedLine
 
 _ALL_HIGH = 0xFF
@@ -153,9 +153,9 @@ class Keysight34907AAmplifier(PortDriver):
         )
 
     def reset_fault(self) -> None:
-        """Pulse the reset line, the stage disabled; InstrumentError if there is no such line or the fault stays.
+        """Pulse the reset line, the stage disabled; AmplifierTripError if the fault stays.
 
-        The pulse is at least as long as the options say, in real time.
+        The pulse is at least as long as the options say, in real time. InstrumentError if there is no such line.
         """
         self.set_enabled(False)
         line = self._options.reset
@@ -166,8 +166,9 @@ class Keysight34907AAmplifier(PortDriver):
         self._set(line, False)
         fault = self.fault()
         if fault:
-            raise self._cannot(
-                f"it still reports {fault} after its reset. Let it cool down, look for the cause, reset it."
+            raise AmplifierTripError(
+                f"it still reports {fault} after its reset. Let it cool down, look for the cause, reset it.",
+                instrument=self._name,
             )
 
     def make_safe(self) -> None:
@@ -185,10 +186,12 @@ class Keysight34907AAmplifier(PortDriver):
                 if line.channel == channel:
                     levels = line.put(levels, active=False)
             self._drive(channel, levels, errors_count=False)
+        self._note_restart()
+        self._link.write("*CLS")
 
     def _set(self, line: Line, active: bool) -> None:
         self._drive(line.channel, line.put(self._driven(line.channel), active))
 
 
 def _channels(lines: tuple[Line, ...]) -> list[int]:
-    return sorted({line.channel for line in lines})
+    return list(dict.fromkeys(line.channel for line in lines))
