@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from aimdlab.bench.ceilings import StepCeilings
 from aimdlab.bench.clock import Clock
-from aimdlab.bench.driver import Driver, Identity
+from aimdlab.bench.connecting import Connected, connect_one
 from aimdlab.bench.events import EventSink, NoEvents
 from aimdlab.bench.guarded_source import SourceGuard, guarded
-from aimdlab.bench.identity import mismatch
-from aimdlab.bench.link import VisaLink
 from aimdlab.bench.operator import Operator
-from aimdlab.bench.register import Equipment, resolve_equipment
+from aimdlab.bench.register import resolve_equipment
 from aimdlab.bench.roles import DriveAmplifier, Oscilloscope, Role, SignalGenerator, Waveform
 from aimdlab.bench.safe_state import SafeAction, carry_out, driver_action, limit_for, not_safe
 from aimdlab.capture import Capture
 from aimdlab.config.bench import BenchFile, MonitorEntry
 from aimdlab.config.campaign import Loaded
-from aimdlab.config.loading import problem
-from aimdlab.errors import IdentityError, LinkError, RecordError
+from aimdlab.errors import RecordError
+
+__all__ = ["Bench", "Connected", "connect"]
 
 Player = TypeVar("Player")
 
 # Sources whose guard comes with their first user.
 _UNGUARDED = (Role.RF_GENERATOR,)
-
-
-@dataclass(frozen=True)
-class Connected:
-    """One instrument that answered as the bench file says."""
-
-    equipment: Equipment
-    driver: Driver
-    link: VisaLink | None
-    identity: Identity
 
 
 class Bench:
@@ -208,47 +196,11 @@ def connect(
     instruments: dict[str, Connected] = {}
     try:
         for name, equipment in resolve_equipment(bench).items():
-            instruments[name] = _connect_one(bench, equipment, clock, resources)
+            instruments[name] = connect_one(bench, equipment, clock, resources)
     except BaseException:
         _close(instruments)
         raise
     return Bench(bench.file, instruments, clock, operator)
-
-
-def _connect_one(
-    bench: Loaded[BenchFile], equipment: Equipment, clock: Clock, resources: Mapping[str, str]
-) -> Connected:
-    name, entry = equipment.name, equipment.entry
-    if not equipment.driver.NEEDS_LINK:
-        driver = equipment.driver(name, None, equipment.options)
-        return Connected(equipment, driver, None, driver.identify())
-    resource = entry.resource or resources.get(name)
-    if resource is None:
-        raise problem(bench.source, ("instruments", name), f"the simulated world has no instrument {name!r}.")
-    try:
-        link = VisaLink.open(name, resource, clock, timeout_s=entry.timeout)
-        try:
-            driver = equipment.driver(name, link, equipment.options)
-            identity = driver.identify()
-            _check_identity(bench, equipment, identity)
-        except BaseException:
-            link.close()
-            raise
-    except LinkError as error:
-        where = problem(bench.source, ("instruments", name), f"no usable answer at {resource}.")
-        raise LinkError(f"{where} ({error})", instrument=name, command=error.command) from error
-    return Connected(equipment, driver, link, identity)
-
-
-def _check_identity(bench: Loaded[BenchFile], equipment: Equipment, found: Identity) -> None:
-    expected = equipment.entry.identity
-    if expected is None or not equipment.driver.NEEDS_LINK:
-        return
-    wrong = mismatch(expected.model_dump(), equipment.driver.MODELS, found)
-    if wrong is not None:
-        key = ("driver",) if wrong.field == "driver" else ("identity", wrong.field)
-        where = problem(bench.source, ("instruments", equipment.name, *key), wrong.what)
-        raise IdentityError(str(where), instrument=equipment.name, command="*IDN?")
 
 
 def _safe_action(connected: Connected) -> SafeAction:
