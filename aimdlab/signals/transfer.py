@@ -93,6 +93,11 @@ class Transfer:
         looked_at = self.step(np.array([0.0, *self._turns_s(), np.inf]))
         return abs(self.direct) + float(np.abs(np.diff(looked_at)).sum())
 
+    def settled_within(self, duration_s: float) -> Transfer:
+        """The same with every mode that is faster than ``duration_s`` settled at once."""
+        slow = -1.0 / self.rates_per_s >= duration_s
+        return Transfer(self.rates_per_s[slow], self.gains[slow], self.direct + float(self.weights[~slow].sum()))
+
     def response(self, frequency_hz: ArrayLike) -> NDArray[np.complex128]:
         """Complex frequency response, shape of ``frequency_hz``."""
         jw = 2j * np.pi * np.asarray(frequency_hz, dtype=np.float64)

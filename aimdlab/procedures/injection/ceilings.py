@@ -1,7 +1,7 @@
 """What each part of an injection bench, and the device, bears, and what the signal at input C does to it.
 
-Peaks are the largest that any signal of that size can cause, so that what a capacitor adds at an edge is in them; mean
-powers are those of the very signal, repeated for ever.
+Peak voltages are the largest that any signal of that size can cause, so that what a capacitor adds at an edge is in
+them; peak powers are those of the pulses once an edge is over; mean powers are those of the very signal, for ever.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from aimdlab.procedures.injection.network import InjectionPath
 from aimdlab.procedures.protocol import Subject
 from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
 from aimdlab.signals.transfer import Transfer
+from aimdlab.standard.gradient_signal import T_EDGE_MAX_S
 
 _INPUT_C = "injection network, input C"
 
@@ -89,7 +90,9 @@ def _network(bench: BenchFile, path: InjectionPath) -> Iterator[Ceiling]:
         mean = _mean_power(resistor.across, resistor.resistance_ohm)
         yield Ceiling(f"{part} (mean power)", resistor.rating_key, resistor.rating_w, "W", mean, order=2)
         if resistor.peak_rating_w is not None:
-            within = peak_power(resistor.across.peak_gain, resistor.resistance_ohm)
+            # No resistor is harmed by what charges a capacitor while an edge lasts.
+            held = resistor.across.settled_within(T_EDGE_MAX_S)
+            within = peak_power(held.peak_gain, resistor.resistance_ohm)
             yield Ceiling(f"{part} (peak power)", resistor.peak_key, resistor.peak_rating_w, "W", within, order=2)
     if network is not None and network.rated_port is not None:
         key = "injection_network.rated_port"
