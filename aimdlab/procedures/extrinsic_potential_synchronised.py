@@ -92,6 +92,7 @@ class SynchronisedPotential(InjectionProcedure):
         ):
             taken = self._burst(setup, names, kind, burst.period_s)
             if not taken:
+                self._require_no_trip()
                 return Verification(tuple(captures), False, "the oscilloscope did not see that the burst began")
             captures += taken
         level, injection, device = zeroed_at_rest(captures[0]), zeroed_at_rest(captures[1]), captures[2]
@@ -101,6 +102,8 @@ class SynchronisedPotential(InjectionProcedure):
         proven, reason = prove_level(measure_level(level, expected, back_pulse(known)), expected, tolerance)
         if proven:
             reason = measure_leak(device, injection, known, alone(expected)).problem
+        if reason:
+            self._require_no_trip()
         return Verification(tuple(captures), not reason, reason)
 
     def expose(self) -> Exposure:

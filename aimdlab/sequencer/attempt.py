@@ -1,7 +1,7 @@
 """The life of a step: one attempt, in the order that the record promises.
 
 prepare (set, errors read, outputs on) -> verify -> expose -> finish (outputs off) -> features and verdict. The attempt
-is returned for commit; nothing here decides about retries.
+is returned for commit; nothing here decides about retries (:mod:`aimdlab.sequencer.faults`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.clock import Clock
 from aimdlab.capture import Capture, Reading
-from aimdlab.errors import InstrumentError
+from aimdlab.errors import InstrumentError, SafeStateError
 from aimdlab.procedures.protocol import Procedure, Step
 from aimdlab.scoring.attempt import Material, score_attempt
 from aimdlab.scoring.results import Criterion
@@ -23,9 +24,42 @@ from aimdlab.session.header import utc_now
 from aimdlab.session.model import Attempt
 
 
+class FaultHandler(Protocol):
+    """Whoever looks after faults during an attempt; see :class:`aimdlab.sequencer.faults.FaultPolicy`."""
+
+    def check(self) -> None:
+        """Raise an InstrumentError for a fault that shows only if one asks for it."""
+        ...
+
+    def strike(self, fault: InstrumentError, step: Step, number: int) -> SafeStateError | None:
+        """Make the bench safe and record the fault; returns why the bench is not safe, if it is not."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended.
+
+    Attributes:
+        attempt: to be committed, whatever else is the matter.
+        fault: of an instrument that ended it, or None.
+        unsafe: why the bench is not safe after that, or None.
+    """
+
+    attempt: Attempt
+    fault: InstrumentError | None
+    unsafe: SafeStateError | None
+
+
 def run_attempt(
-    procedure: Procedure, bench: Bench, step: Step, number: int, criteria: Sequence[Criterion], progress: Progress
-) -> Attempt:
+    procedure: Procedure,
+    bench: Bench,
+    step: Step,
+    number: int,
+    criteria: Sequence[Criterion],
+    progress: Progress,
+    faults: FaultHandler,
+) -> Ended:
     """Carry ``step`` out once.
 
     An instrument's fault makes the bench safe and the attempt INVALID, unless what was recorded before it proves a
@@ -34,22 +68,24 @@ def run_attempt(
     """
     started_utc, started_monotonic_s, started_bench_s = utc_now(), time.monotonic(), bench.clock.now_s()
     taken = _Taken()
-    fault = ""
+    struck: InstrumentError | None = None
+    unsafe: SafeStateError | None = None
     bench.begin_step(f"step {step.id} ({step.title})", step.ceilings)
     try:
         _carry_out(procedure, step, progress, bench.clock, taken)
         procedure.finish()
+        faults.check()
     except InstrumentError as error:
-        bench.make_safe()
-        fault = str(error)
-        bench.events.record("instrument.fault", fault, source=error.instrument, durable=True, step=step.id)
+        progress.phase(step, "fault")
+        struck, unsafe = error, faults.strike(error, step, number)
+    fault = "" if struck is None else str(struck)
     progress.phase(step, "score")
     material = Material(taken.captures, taken.readings, step.parameters, step.scoring, taken.exposure_s, fault)
     scored = score_attempt(procedure.features, material, criteria)
     if scored.failure is not None:
         told = "".join(traceback.format_exception(scored.failure))
         bench.events.record("scoring.failed", told, source="scoring", durable=True, step=step.id)
-    return Attempt(
+    attempt = Attempt(
         step=step.index,
         step_id=step.id,
         number=number,
@@ -69,6 +105,7 @@ def run_attempt(
         notes=tuple(note for note in (taken.note, fault) if note),
         fault=fault,
     )
+    return Ended(attempt, struck, unsafe)
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """A run: every step of a plan that is not done yet, on a connected bench, each attempt committed before the next.
 
-Only an INVALID attempt whose exposure was not proven is tried again, a limited number of times; a FAIL stands. Whatever
-way a run ends, the bench is made safe.
+Only an INVALID attempt whose exposure was not proven is tried again, a limited number of times; a FAIL stands. What an
+instrument's fault does to a run is :mod:`aimdlab.sequencer.faults`' affair. Whatever way a run ends, the bench is made
+safe.
 
 A run that goes on with an interrupted session repeats what comes before the first exposure of a test
 (:mod:`aimdlab.sequencer.preamble`).
@@ -15,12 +16,13 @@ from dataclasses import dataclass
 
 from aimdlab.bench.bench import Bench
 from aimdlab.config.test import TestFile
-from aimdlab.errors import SafeStateError
+from aimdlab.errors import InstrumentError, SafeStateError
 from aimdlab.procedures.protocol import PERSON, Procedure, Step
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_SEQUENCE
 from aimdlab.scoring.results import Criterion, Verdict
 from aimdlab.sequencer.attempt import run_attempt
 from aimdlab.sequencer.attention import Attention
+from aimdlab.sequencer.faults import FaultPolicy
 from aimdlab.sequencer.plan import Plan, PlannedTest
 from aimdlab.sequencer.preamble import Preamble, preamble_of
 from aimdlab.sequencer.progress import Progress
@@ -119,8 +121,10 @@ class Run:
         self._tries = tries or Tries([step.as_record() for step in plan.steps])
         self._facts = dict(facts or {})
         self._unattended = unattended
+        self._faults = FaultPolicy(plan.campaign.campaign.file.faults, bench, attention.check)
         self._exposure_s = 0.0
         self._last_reason = ""
+        self._spoiled: InstrumentError | None = None  # the fault that left the last step INVALID
 
     def execute(self) -> RunResult:
         """Do every step that is not done; the bench is safe when this returns or raises."""
@@ -130,6 +134,7 @@ class Run:
         end = _GO_ON
         try:
             self._bench.initialise()
+            self._faults.begin()
             for test in self._plan.tests:
                 end = self._do_test(test)
                 if end.reason:
@@ -256,6 +261,10 @@ class Run:
     def _do(self, doing: _Doing, step: Step) -> _End:
         """Do one step; returns why the campaign must end, if it must."""
         verdict = self._do_step(doing, step)
+        if step.kind == KIND_SEQUENCE:
+            self._faults.step_ended(step, self._spoiled)
+        elif self._spoiled is not None:
+            raise self._faults.cannot_do_without(step, self._spoiled)
         if step.kind in (PERSON, KIND_BASELINE) and verdict is not Verdict.PASS:
             return self._not_ready(doing, step, verdict)
         if step.kind == KIND_SEQUENCE:
@@ -285,6 +294,8 @@ class Run:
     def _check(self, doing: _Doing, suspicion: Suspicion) -> _End:
         """Check the device after an exposure that it did not pass."""
         verdict = self._do_step(doing, doing.course.check)
+        if self._spoiled is not None:
+            raise self._faults.cannot_do_without(doing.course.check, self._spoiled)
         return _GO_ON if verdict is Verdict.PASS else _End(damaged(suspicion, verdict, self._last_reason))
 
     def _instruct(self, doing: _Doing, step: Step) -> None:
@@ -300,12 +311,17 @@ class Run:
         events.record("person.done", instruction.text, source="operator", durable=True, step=step.id)
 
     def _do_step(self, doing: _Doing, step: Step) -> Verdict:
-        """Try ``step`` until an attempt stands, at most ``retries`` times more than once; what these attempts came to.
+        """Try ``step`` until an attempt stands; what these attempts came to.
 
-        INVALID under a proven exposure stands too: to expose again until the device can be judged would hide a failure.
+        It is tried again at most ``retries`` times because its exposure was not proven, and after an instrument's fault
+        as often as the fault policy allows. INVALID under a proven exposure stands too: to expose again until the
+        device can be judged would hide a failure.
         """
         tried: list[Tried] = []
+        not_proven = 0
+        self._faults.begin_step()
         while True:
+            self._faults.before_attempt()
             self._session.require_room(step.index)
             number = self._tries.next_number(step.index)
             self._progress.step_started(step, number)
@@ -320,7 +336,10 @@ class Run:
                 step=step.id,
                 attempt=number,
             )
-            attempt = run_attempt(doing.procedure, self._bench, step, number, doing.criteria, self._progress)
+            ended = run_attempt(
+                doing.procedure, self._bench, step, number, doing.criteria, self._progress, self._faults
+            )
+            attempt = ended.attempt
             self._exposure_s += attempt.exposure_s
             self._session.commit(attempt)
             self._bench.events.record(
@@ -334,7 +353,21 @@ class Run:
             self._progress.attempt_done(step, number, attempt.score)
             tried.append(self._tries.add(step.index, number, attempt.score))
             doing.course.take(step.index, tried[-1])
-            if attempt.score.stands or len(tried) > doing.test.retries:
+            if ended.unsafe is not None:
+                raise ended.unsafe
+            again = False
+            if attempt.score.stands:
+                self._spoiled = None
+            elif ended.fault is not None:
+                self._spoiled = ended.fault
+                again = self._faults.tries_again(ended.fault, step, number)
+            else:
+                self._spoiled = None
+                not_proven += 1
+                again = not_proven <= doing.test.retries
+                if again:
+                    self._faults.start_afresh()
+            if not again:
                 deciding = deciding_attempt(tried)
                 self._last_reason = deciding.reason if deciding is not None else attempt.score.reason
                 return step_verdict(tried)

@@ -8,10 +8,12 @@ import pytest
 from aimdlab.bench.ceilings import StepCeilings
 from aimdlab.bench.clock import RealClock
 from aimdlab.capture import Capture, Reading
+from aimdlab.config.faults import Faults
 from aimdlab.errors import InstrumentError, LinkError, StoppedByPersonError
 from aimdlab.procedures.protocol import Exposure, Step, Verification
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Criterion, Feature, Score, Verdict
-from aimdlab.sequencer.attempt import run_attempt
+from aimdlab.sequencer.attempt import Ended, run_attempt
+from aimdlab.sequencer.faults import FaultPolicy
 from aimdlab.sequencer.progress import Silent
 
 STEP = Step("1/0001", 1, 0, "sequence", "a step", {}, 15.0, 0, (), {})
@@ -25,6 +27,7 @@ class Recorder:
         self.fail_in, self.error, self.verdict = fail_in, error, verdict
         self.clock = RealClock()
         self.events = self
+        self.instruments: dict[str, Any] = {}
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -63,8 +66,15 @@ class Recorder:
         return Score(self.verdict, "as scored", (), ())
 
 
+def ended(recorder: Recorder) -> Ended:
+    bench: Any = recorder
+    # An instrument that is gone is called once more.
+    faults = FaultPolicy(Faults.model_validate({"reconnect_for": "0 s"}), bench, lambda: None)
+    return run_attempt(bench, bench, STEP, 1, [], Silent(), faults)
+
+
 def attempt(recorder: Recorder) -> Any:
-    return run_attempt(recorder, recorder, STEP, 1, [], Silent())  # type: ignore[arg-type]
+    return ended(recorder).attempt
 
 
 def test_the_order_of_an_attempt() -> None:

@@ -78,6 +78,7 @@ class Bench:
 
     def __init__(self, session: SessionFolder) -> None:
         self.clock, self.events, self.operator = self, session.events, self
+        self.instruments: dict[str, Any] = {}
 
     def now_s(self) -> float:
         return 0.0
@@ -87,6 +88,9 @@ class Bench:
 
     def initialise(self) -> None:
         """There is nothing."""
+
+    def begin_step(self, *_: object) -> None:
+        """There is nothing to be sent."""
 
     def make_safe(self) -> None:
         """It is."""

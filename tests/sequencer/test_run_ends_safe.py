@@ -1,10 +1,12 @@
 """However a run ends, the bench is made safe before anything is written."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from aimdlab.bench.clock import RealClock
+from aimdlab.config.faults import Faults
 from aimdlab.errors import RecordError, SafeStateError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.progress import Silent
@@ -17,6 +19,7 @@ class Bench:
     def __init__(self, initialise: Exception | None = None, unsafe: Exception | None = None) -> None:
         self.calls: list[str] = []
         self.clock, self.events = RealClock(), self
+        self.instruments: dict[str, Any] = {}
         self._initialise, self._unsafe = initialise, unsafe
         self.full = False
 
@@ -37,6 +40,7 @@ class Bench:
 
 
 class Plan:
+    campaign = SimpleNamespace(campaign=SimpleNamespace(file=SimpleNamespace(faults=Faults())))
     steps = ()
     tests = ()
 

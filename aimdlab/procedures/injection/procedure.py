@@ -18,7 +18,7 @@ from aimdlab.capture import Capture, Reading
 from aimdlab.config.campaign import Loaded
 from aimdlab.config.device import DeviceFile
 from aimdlab.config.loading import validate_part
-from aimdlab.errors import InstrumentError
+from aimdlab.errors import AmplifierTripError, InstrumentError
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.injection.checks import check_criteria
 from aimdlab.procedures.injection.plan import plan_test
@@ -124,6 +124,8 @@ class InjectionProcedure:
         started_s = self._bench.clock.now_s()
         if _is_quiet(step):
             done = self._acquire(setups.exposure, self._scope.force_trigger)
+            if not done:
+                raise self._scope_fault("it was told to trigger, and did not record")
         else:
             signal = signal_from_flat(step.parameters)
             self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
@@ -134,13 +136,12 @@ class InjectionProcedure:
         return Exposure(captures, (), step.exposure_s if done else self._bench.clock.now_s() - started_s)
 
     def finish(self) -> None:
-        """Output off, amplifier disabled; a fault that the amplifier reports is raised."""
+        """Output off, amplifier disabled; a fault that the amplifier reports is raised: AmplifierTripError."""
         self._generator.set_output(self._channel, False)
-        self._amplifier.set_enabled(False)
-        fault = self._amplifier.fault()
-        if fault:
-            name = self._bench.file.roles[Role.DRIVE_AMPLIFIER.value].instrument
-            raise InstrumentError(f"it reports {fault}. Clear the fault at the amplifier.", instrument=name)
+        try:
+            self._require_no_trip()
+        finally:
+            self._amplifier.set_enabled(False)
 
     @classmethod
     def features(
@@ -202,29 +203,49 @@ class InjectionProcedure:
                     if self._parts.external_trigger_v is None
                     else "no edge of the generator's Sync at its external trigger input: is that wire in place?"
                 )
+                self._require_no_trip()
                 return Proof(Verification((), False, f"the oscilloscope saw {what}"))
             capture = self._fetch(INJECTION_MONITOR, VERIFY)
             if not clipped_samples(capture).any():
                 break
             # Another moment of the device's interval, lest signal and pacing stay in step.
             self._bench.clock.sleep(_OTHER_PHASE * interval_s)
-        return prove(capture, step)
+        proof = prove(capture, step)
+        if not proof.verification.proven:
+            self._require_no_trip()
+        return proof
+
+    def _require_no_trip(self) -> None:
+        """A tripped amplifier must not look like a level off its target, which another attempt might mend."""
+        fault = self._amplifier.fault()
+        if fault:
+            name = self._bench.file.roles[Role.DRIVE_AMPLIFIER.value].instrument
+            raise AmplifierTripError(f"it reports {fault}. Look for the cause, then clear it.", instrument=name)
+
+    def _scope_fault(self, what: str) -> InstrumentError:
+        return InstrumentError(
+            f"{what}, whatever the signal. Switch it off and on if that comes again.",
+            instrument=self._bench.file.monitors[DEVICE_MONITOR].instrument,
+        )
 
     def _settings_read(self) -> Reading:
         confirmed = self._bench.operator.confirm("settings", settings_question(self._device))
         return Reading(SETTINGS_CONFIRMED, "1", np.zeros(1), np.array([float(confirmed)]))
 
     def _acquire(self, setup: ScopeSetup, start: Callable[[], None]) -> bool:
-        """Record one window that ``start`` sets off; False if the oscilloscope never triggered."""
+        """Record one window that ``start`` sets off; False if the oscilloscope never triggered.
+
+        Raises InstrumentError if it does not even get ready to, which no signal is needed for.
+        """
         before_s, after_s = self._scope.window_s(setup)
         self._scope.configure(setup)
         self._scope.arm()
         self._bench.clock.sleep(before_s + _SETTLED_S)
-        complete = False
-        if self._poll(self._scope.is_armed, _PATIENCE_S):
-            start()
-            self._bench.clock.sleep(after_s + _SETTLED_S)
-            complete = self._poll(self._scope.is_complete, _PATIENCE_S)
+        if not self._poll(self._scope.is_armed, _PATIENCE_S):
+            raise self._scope_fault("it was armed, and did not get ready for a trigger")
+        start()
+        self._bench.clock.sleep(after_s + _SETTLED_S)
+        complete = self._poll(self._scope.is_complete, _PATIENCE_S)
         if not complete:
             self._scope.stop()
         return complete
