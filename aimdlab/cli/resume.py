@@ -10,8 +10,9 @@ from aimdlab.cli import verdicts
 from aimdlab.cli.output import status
 from aimdlab.cli.run import attended
 from aimdlab.sequencer.consent import Consent
+from aimdlab.sequencer.interrupted import session_folder
 from aimdlab.sequencer.opening import BenchChoice
-from aimdlab.sequencer.resume import resume_campaign, session_folder
+from aimdlab.sequencer.resume import resume_campaign
 
 __all__ = ["Asked", "BenchChoice", "resume"]
 

@@ -11,7 +11,7 @@ from aimdlab.cli import verdicts
 from aimdlab.cli.options import login_name
 from aimdlab.cli.output import console, print_json
 from aimdlab.cli.signature import key_json, signed_with
-from aimdlab.sequencer.resume import seal_session
+from aimdlab.sequencer.interrupted import seal_session
 from aimdlab.session.reader import open_session
 
 _SAID = {

@@ -1,9 +1,9 @@
-"""Going on with an interrupted session, or ending it as it is."""
+"""Going on with an interrupted session to its end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,35 +13,29 @@ from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, Outcome, carry_out, command
 from aimdlab.sequencer.consent import Consent, Settlement
-from aimdlab.sequencer.guarding import copied_entries, copy_guardian_log, resume_command
+from aimdlab.sequencer.guarding import copy_guardian_log, resume_command
+from aimdlab.sequencer.interrupted import (
+    Interrupted,
+    finish_seal,
+    has_ended,
+    in_hand,
+    key_of,
+    read_interrupted,
+    seal_ended,
+    seal_found,
+    session_folder,
+)
 from aimdlab.sequencer.opening import BenchChoice, ClockKind, open_bench
-from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
+from aimdlab.sequencer.runs import read_runs
 from aimdlab.sequencer.training import refuse_training_in_a_test
-from aimdlab.sequencer.tries import Tries, cut_off
 from aimdlab.sequencer.unchanged import PlannedAgain, instruments_again, plan_again
-from aimdlab.session.acceptance import Basis, acceptances, basis_of, record_acceptance
+from aimdlab.session.acceptance import record_acceptance
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
 from aimdlab.session.header import SessionHeader, software_versions, utc_now
 from aimdlab.session.inbox import waiting
-from aimdlab.session.keys import BenchKey, key_for
-from aimdlab.session.lock import SessionLock, lock_path
 from aimdlab.session.place import refuse_without_room
-from aimdlab.session.reader import open_session
-from aimdlab.session.seal import finish_interrupted_seal, seal
-
-
-@dataclass(frozen=True)
-class _Interrupted:
-    """A session that is still a folder, as it was found."""
-
-    folder: Path
-    header: SessionHeader
-    basis: Basis
-    runs: Runs
-    tries: Tries
-    guardian_entries: int
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class _Wish:
 
     Attributes:
         campaign, choice, attendance, consent: see :func:`resume_campaign`.
-        stale: files of what was said before, to a run that is over.
+        stale: files of what was said before, to a run that is over, and is not obeyed.
     """
 
     campaign: Path | None
@@ -91,24 +85,26 @@ def resume_campaign(
         BenchError, StoppedByPersonError: the bench is safe, what was committed stays in the folder.
     """
     folder = session_folder(path)
-    wish = _Wish(campaign, choice, attendance, consent, stale=waiting(folder))
-    with _in_hand(folder, attendance.operator_name):
+    # A person who resumes decides anew. Where nobody does, a "stop" that the dead run did not hear still holds.
+    stale = frozenset[str]() if attendance.unattended else waiting(folder)
+    wish = _Wish(campaign, choice, attendance, consent, stale)
+    with in_hand(folder, attendance.operator_name):
         return _resume(folder, wish)
 
 
 def _resume(folder: Path, wish: _Wish) -> Outcome:
     if sealed_path(folder).exists():
-        return _finish_seal(folder, or_refuse=True)
-    found = _read(folder)
-    if _has_ended(found):
-        return _seal_ended(found)
+        return finish_seal(folder, or_refuse=True)
+    found = read_interrupted(folder)
+    if has_ended(found):
+        return seal_ended(found)
     try:
         settlement = wish.settlement(folder)
         again = plan_again(found.header, found.basis, wish.campaign, settlement, wish.choice.attach)
         plan = again.plan
         ended = next((ended for test in plan.tests if (ended := found.tries.course(test).ended)), "")
         if ended:
-            return _seal(found, ended, ended)
+            return seal_found(found, ended, ended)
         to_do = [step for step in plan.steps if not found.tries.is_done(step.index)]
         if wish.attendance.unattended:
             found.runs.refuse_if_in_vain(folder, to_do[0].id)
@@ -118,99 +114,8 @@ def _resume(folder: Path, wish: _Wish) -> Outcome:
         raise ConfigurationError(f"{error}\nTo end the session as it is: {command('seal', folder)}") from error
 
 
-def seal_session(path: Path, operator_name: str) -> Outcome:
-    """Seal the interrupted session at ``path`` as it is, or finish a seal that was interrupted.
-
-    Raises:
-        ConfigurationError: there is none, or a run is at work on it.
-    """
-    folder = session_folder(path)
-    with _in_hand(folder, operator_name):
-        return _seal_as_it_is(folder, operator_name)
-
-
-def _seal_as_it_is(folder: Path, operator_name: str) -> Outcome:
-    if sealed_path(folder).exists():
-        return _finish_seal(folder, or_refuse=False)
-    found = _read(folder)
-    if _has_ended(found):
-        return _seal_ended(found)
-    with FolderSession(folder) as session:
-        missing = sum(result.verdict == "NOT_RUN" for result in session.steps())
-    words = (
-        f"the run was interrupted ({found.runs.interruption}) and the session was sealed as it is: {missing} of "
-        f"{len(found.header.plan)} steps were not run."
-    )
-    return _seal(found, words, words, GIVEN_UP, operator=operator_name, not_run=missing)
-
-
-def _in_hand(folder: Path, user: str) -> AbstractContextManager[object]:
-    """Keep the session in this hand alone; of one that was sealed to the end nothing can be taken."""
-    is_there = folder.is_dir() or lock_path(folder).exists()
-    return SessionLock(folder, user) if is_there else nullcontext()
-
-
-def session_folder(path: Path) -> Path:
-    """The folder of the session that a person names by its folder or its sealed file; it need not be there any more.
-
-    Raises ConfigurationError if there is neither.
-    """
-    folder = path.with_suffix("") if path.suffix == ".h5" and not path.is_dir() else path
-    if folder.is_dir():
-        folder = folder.resolve()  # "." has no name, and what a link stands for is the session
-    if not folder.is_dir() and not sealed_path(folder).is_file():
-        raise ConfigurationError(f"there is no session at {path}: neither a folder nor a sealed file.")
-    return folder
-
-
-def _read(folder: Path) -> _Interrupted:
-    with FolderSession(folder) as session:
-        runs = read_runs(session.events())
-        runs.refuse_if_at_work(folder)
-        tries = Tries(session.header.plan, session.records(), cut_off(session.events()))
-        basis = basis_of(session.header, acceptances(session.events()))
-        entries = copied_entries(session.events())
-        return _Interrupted(folder, session.header, basis, runs, tries, entries)
-
-
-def _finish_seal(folder: Path, *, or_refuse: bool) -> Outcome:
-    """Clean up after a seal that was interrupted when the sealed file was there already."""
-    sealed = sealed_path(folder)
-    with open_session(folder if folder.is_dir() else sealed) as session:
-        runs = read_runs(session.events())
-        clock = session.header.bench_clock
-    runs.refuse_if_at_work(folder)
-    finished = finish_interrupted_seal(folder)
-    if not finished and or_refuse:
-        raise ConfigurationError(f"{sealed} is sealed: there is nothing to go on with.")
-    return Outcome(sealed, True, clock, None, runs.ended_early, None, "finished the seal" if finished else "nothing")
-
-
-def _has_ended(found: _Interrupted) -> bool:
-    """Whether only the seal is missing."""
-    return found.runs.has_ended or found.tries.first_to_do() is None
-
-
-def _seal_ended(found: _Interrupted) -> Outcome:
-    if found.runs.has_ended:
-        return _seal(found, found.runs.ended_early, "the run had ended, and only the seal was missing", SEALING)
-    return _seal(found, "", "every step was done")
-
-
-def _seal(found: _Interrupted, ended_early: str, says: str, kind: str = ENDED, **data: Encodable) -> Outcome:
-    """Seal what is there; ``says`` and who seals go into the event log first."""
-    key = _key(found.header)
-    with SessionFolder.open(found.folder) as session:
-        copy_guardian_log(session, found.guardian_entries)
-        session.events.record(
-            kind, says, source="sequencer", durable=True, ended_early=ended_early, **owner_data(), **data
-        )
-        sealed = seal(session, key)
-    return Outcome(sealed, True, found.header.bench_clock, key, ended_early, None, "sealed")
-
-
-def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wish: _Wish) -> Outcome:
-    key = _key(found.header)
+def _go_on(found: Interrupted, again: PlannedAgain, settlement: Settlement, wish: _Wish) -> Outcome:
+    key = key_of(found.header)
     plan, attendance = again.plan, wish.attendance
     attention = attendance.attention
     attention.check()
@@ -254,7 +159,7 @@ def _go_on(found: _Interrupted, again: PlannedAgain, settlement: Settlement, wis
         return carry_out(plan, session, opened, attendance, key, found.tries, facts)
 
 
-def _refuse_if_gone_on_with(found: _Interrupted) -> None:
+def _refuse_if_gone_on_with(found: Interrupted) -> None:
     """Raise ConfigurationError if somebody else went on with the session while the bench was connected."""
     with FolderSession(found.folder) as session:
         runs = read_runs(session.events())
@@ -286,8 +191,3 @@ def _as_began(header: SessionHeader, choice: BenchChoice) -> BenchChoice:
         return choice
     clock: ClockKind = "virtual" if header.bench_clock == "virtual" else "real"
     return replace(choice, clock=clock)
-
-
-def _key(header: SessionHeader) -> BenchKey | None:
-    """The key that the session says it will be signed with; ConfigurationError if it is not on this computer."""
-    return key_for(header.signing_key) if header.signing_key else None

@@ -18,8 +18,9 @@ from aimdlab.errors import ConfigurationError, StoppedByPersonError
 from aimdlab.scoring.results import EXPOSURE_PROVEN, Feature, Score, Verdict
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.consent import Consent, Settlement
+from aimdlab.sequencer.interrupted import session_folder
 from aimdlab.sequencer.plan import Plan, make_plan
-from aimdlab.sequencer.resume import _set_aside, session_folder
+from aimdlab.sequencer.resume import _set_aside
 from aimdlab.sequencer.runs import Owner, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Course, Tries
 from aimdlab.sequencer.unchanged import PlannedAgain, plan_again
