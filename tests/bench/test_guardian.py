@@ -1,35 +1,22 @@
 """Whatever becomes of the run or of its guardian, the simulated instruments show that nothing stays on."""
 
-import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from aimdlab._platform import is_process_alive, kill_process, process_started
-from aimdlab.bench.guardian import keeper as keeper_module
-from aimdlab.bench.guardian.keeper import Keeper
-from aimdlab.bench.guardian.log import read_log
-from aimdlab.bench.guardian.orders import Orders
+from aimdlab._platform import is_process_alive
 from aimdlab.bench.simulated import SimulatedBench
-from aimdlab.config.campaign import load_bench
-from aimdlab.errors import GuardianError
-from aimdlab.sequencer.guarding import orders_for
-from command_line import ROOT, Control
+from command_line import Control
+from guarded_runs import WORLD, Runs
 from link_peers import Conversation, Peer
 from one_connection import OneConnection
-from patience import LIMIT_S, refusing_port, wait_for
-
-BENCH = ROOT / "configs/benches/simulated_gradient_injection.yaml"
-WORLD = ROOT / "configs/worlds/robust_pacemaker.yaml"
-PROGRAM = ROOT / "tests/support/guarded_run.py"
+from patience import refusing_port, wait_for
 
 posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -41,80 +28,6 @@ def served() -> Iterator[tuple[SimulatedBench, Control]]:
     yield bench, control
     control.close()
     bench.close()
-
-
-class Runs:
-    """Makes runs with a guardian on one simulated bench."""
-
-    def __init__(self, served: tuple[SimulatedBench, Control], folder: Path) -> None:
-        self.bench, self.control = served
-        self.folder = folder
-        self.session = folder / "session"
-        self.session.mkdir()
-        self.all: list[GuardedRun] = []
-
-    def begin(
-        self, file: Path = BENCH, resources: dict[str, str] | None = None, stderr: int = subprocess.PIPE, **orders: Any
-    ) -> "GuardedRun":
-        """A run that has switched the generator on, or was refused."""
-        found = self.bench.resources | (resources or {})
-        of_bench = orders_for(load_bench(file).file, found, ()).model_dump(mode="json")
-        wanted = {"orders": of_bench | orders, "generator": found["generator"], "session": str(self.session)}
-        self.all.append(GuardedRun(wanted, stderr))
-        return self.all[-1]
-
-    def bench_file(self, *changes: tuple[str, str]) -> Path:
-        text = BENCH.read_text(encoding="utf-8").replace("../worlds/", f"{WORLD.parent.as_posix()}/")
-        for old, new in changes:
-            assert text.count(old) == 1
-            text = text.replace(old, new)
-        path = self.folder / "bench.yaml"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def is_on(self) -> bool:
-        return bool(self.control.generator()["channels"]["1"]["output"])
-
-    def kinds(self) -> list[str]:
-        return [entry.kind.removeprefix("guardian.") for entry in read_log(self.session)]
-
-    def data(self, kind: str) -> dict[str, Any]:
-        (entry,) = [entry for entry in read_log(self.session) if entry.kind == f"guardian.{kind}"]
-        return entry.data
-
-
-class GuardedRun:
-    def __init__(self, wanted: dict[str, Any], stderr: int) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(PROGRAM), json.dumps(wanted)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
-        )  # fmt: skip
-        self.guardian = int(self.heard()["guardian"])
-        self.answer = self.heard()
-
-    def heard(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, f"it ended: {self.process.communicate()}"
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-    def tell(self, word: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{word}\n")
-        self.process.stdin.flush()
-
-    def ended(self) -> str:
-        """What run and guardian said at the terminal, once both have ended."""
-        _, said = self.process.communicate(timeout=LIMIT_S)
-        wait_for(lambda: not is_process_alive(self.guardian))
-        return said or ""
-
-    def clean_up(self) -> None:
-        self.process.kill()
-        self.process.communicate(timeout=LIMIT_S)
-        if is_process_alive(self.guardian):
-            kill_process(self.guardian, process_started(self.guardian))
 
 
 @pytest.fixture
@@ -309,76 +222,3 @@ def test_an_instrument_that_hangs_keeps_no_other_on(runs: Runs) -> None:
     assert "the bench is not safe" in said
     assert runs.kinds()[-1] == "not_replaced"
     assert list(runs.folder.glob("session.replacement*")) == []
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        (b"\xff\xfe what?\n", "unreadable"),
-        (b'{"orders": {}}\n', "instruments: Field required; pid: Field required; started: Field required"),
-        (b'{"orders": {"instruments": [], "pid": 1, "started": "", "silence_s": 1}}\n', "silence_s: Input should be"),
-        (b'{"armed": true}\n', "orders were expected, not 'armed'"),
-    ],
-)
-def test_orders_that_cannot_be_read_end_it(line: bytes, reason: str) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aimdlab.bench.guardian"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process:
-        process.stdin.write(line)
-        process.stdin.flush()
-        assert b"hello" in process.stdout.readline()
-        assert reason in json.loads(process.stdout.readline())["refused"]
-        assert process.wait(LIMIT_S) == 2
-
-
-@posix_signals
-@pytest.mark.parametrize(
-    ("says", "reason"),
-    [
-        ("exit 7", "has ended by itself, with status 7. Nothing was switched on."),
-        ("echo what; cat", "says what nobody understands"),
-        ("echo '{\"ready\": 7}'; cat", "says what nobody understands"),
-        ('echo \'{"refused": "it is Sunday"}\'; cat', "it is Sunday"),
-        ("echo '{\"hello\": 1}'; exec sleep 1000", "has not answered for 0.5 s"),
-    ],
-)
-def test_a_guardian_that_does_not_work_is_told(
-    says: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "python"
-    program.write_text(f"#!/bin/sh\n{says}\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(keeper_module, "_UNANSWERED_LIMIT_S", 0.5)
-    keeper = Keeper()
-    keeper.start()
-    with pytest.raises(GuardianError, match=reason):
-        _wait_until_lost(keeper)
-    keeper.dismiss()
-    assert not is_process_alive(keeper.pid)
-
-
-def _wait_until_lost(keeper: Keeper) -> None:
-    keeper.brief(Orders(instruments=(), pid=os.getpid(), started=""))
-    keeper.require_ready()
-
-
-def test_a_guardian_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
-    with pytest.raises(GuardianError, match=r"cannot be started: .*Nothing was switched on"):
-        Keeper().start()
-
-
-def test_a_process_is_ended_by_number_and_start_mark_only() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        started = process_started(process.pid)
-        assert not kill_process(process.pid, f"{started}0")
-        assert is_process_alive(process.pid)
-        assert kill_process(process.pid, started)
-        assert process.wait(LIMIT_S) != 0
-    assert not kill_process(process.pid, started)
-    assert not kill_process(0, "")

@@ -77,9 +77,10 @@ def main() -> int:
         return 3
     keeper.session(Path(wanted["session"]))
     link = VisaLink.open("generator", wanted["generator"], RealClock(), timeout_s=LIMIT_S)
-    keeper.arm(True)
     link.write("OUTP1 ON")
-    say(on=link.query("OUTP1?"))
+    on = link.query("OUTP1?")
+    keeper.arm(True)  # a real run does so before: here a busy machine shall not be taken for a run that hangs
+    say(on=on)
     threading.Thread(target=listen, daemon=True).start()
     try:
         watch(keeper)
