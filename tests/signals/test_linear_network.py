@@ -223,3 +223,45 @@ def test_unknown_nodes_and_broken_sources_are_refused() -> None:
     for levels, durations_s in (([1.0], [0.0]), ([1.0], [1.0, 1.0]), ([], [])):
         with pytest.raises(ConfigurationError, match="periodic source"):
             network.resistor_powers_w(levels, durations_s)
+
+
+modes = st.lists(st.tuples(st.floats(1e2, 1e7), st.floats(-1, 1)), min_size=0, max_size=4)
+
+
+@given(modes, st.floats(-1, 1), st.lists(st.floats(-1, 1), min_size=1, max_size=12), st.floats(1e-8, 1e-2))
+@settings(max_examples=60)
+def test_no_source_within_one_causes_more_than_the_peak_gain(
+    parts: list[tuple[float, float]], direct: float, levels: list[float], step_s: float
+) -> None:
+    rates = np.array([-rate for rate, _ in parts])
+    transfer = Transfer(rates, np.array([share for _, share in parts]) * -rates, direct)
+    times_s = np.linspace(0, (len(levels) + 1) * step_s, 500)
+    answer = transfer.respond(held(levels, [step_s] * len(levels)), times_s)
+    assert np.abs(answer).max() <= transfer.peak_gain * (1 + 1e-9) + 1e-12
+    assert abs(transfer.dc) <= transfer.peak_gain * (1 + 1e-9) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("rates", "gains", "direct"),
+    [
+        ([], [], -0.5),
+        ([-1e3], [500.0], 0.0),
+        ([-1e3, -1e5], [1e3, -2e5], 0.5),
+        ([-1e2, -1e4, -1e6], [1e2, -2e4, 3e6], -0.1),
+    ],
+)
+def test_the_peak_gain_is_what_the_worst_source_causes(rates: list[float], gains: list[float], direct: float) -> None:
+    transfer = Transfer(np.array(rates), np.array(gains), direct)
+    # The worst source has the sign of the impulse's answer, read backwards; its integral is taken bit by bit.
+    times_s = np.concatenate([[0.0], np.geomspace(1e-9, 1.0, 200_000)])
+    middles_s = (times_s[1:] + times_s[:-1]) / 2
+    impulse = sum((g * np.exp(r * middles_s) for g, r in zip(gains, rates, strict=True)), np.zeros_like(middles_s))
+    assert transfer.peak_gain == pytest.approx(abs(direct) + float(np.abs(impulse) @ np.diff(times_s)), rel=1e-5)
+
+
+def test_fast_modes_count_as_settled() -> None:
+    transfer = Transfer(np.array([-1e3, -1e7]), np.array([500.0, -2e7]), 1.0)
+    held_transfer = transfer.settled_within(1e-6)
+    assert held_transfer.dc == pytest.approx(transfer.dc)
+    assert held_transfer.direct == pytest.approx(-1.0)
+    assert held_transfer.rates_per_s.tolist() == [-1e3]
