@@ -304,9 +304,6 @@ def test_a_person_accepts_the_twin_of_an_instrument_that_broke(copy: Lab) -> Non
     named = ["resume", copy.session, "--campaign", copy.campaign]
     why = ["--reason", "The oscilloscope broke; its twin is calibrated too", "--operator", "a.smith"]
     bench = _code(copy.cli(*named).stderr)
-    nobody = copy.cli(*named, "--accept", bench, *why[:2])
-    assert nobody.returncode == 2
-    assert "--operator" in nobody.stderr
     unseen = copy.cli(*named, "--accept", bench, *why)
     assert unseen.returncode == 2
     assert "instrument oscilloscope, serial: then 'MY54201234'; now 'MY99999999'" in unseen.stderr
@@ -319,17 +316,26 @@ def test_a_person_accepts_the_twin_of_an_instrument_that_broke(copy: Lab) -> Non
     assert f"not as it began: accepted by {why[3]}" in done.stdout
     sealed = sealed_path(copy.session)
     assert committed(sealed)[: len(before)] == before
-    (accepted,) = json.loads(copy.cli("verify", sealed, "--json").stdout)["accepted"]
-    assert (accepted["operator"], accepted["reason"]) == ("a.smith", why[1])
-    whats = [difference["what"] for difference in accepted["differences"]]
+    (event,) = (event for event in events(sealed) if event.kind == "resume.accepted")
+    assert (event.data["operator"], event.data["reason"]) == ("a.smith", why[1])
+    whats = [difference["what"] for difference in event.data["differences"]]
     assert ["simulated_gradient_injection.yaml" in what for what in whats] == [True, False]
     assert whats[1] == "instrument oscilloscope, serial"
-    (event,) = (event for event in events(sealed) if event.kind == "resume.accepted")
     assert list(event.data["configuration"].values()) == [copy.bench.read_text(encoding="utf-8")]
     assert event.data["equipment"]["oscilloscope"]["serial"] == "MY99999999"
     verified = copy.cli("verify", sealed)
     assert "by a.smith" in verified.stdout
     assert why[1] in verified.stdout
+
+
+def test_a_stop_that_a_dead_run_did_not_hear_holds_where_nobody_attends(copy: Lab) -> None:
+    """A person who resumes has thought again; the guardian, or a PC that starts anew, has not."""
+    assert copy.cli("tell", copy.session, "stop").returncode == 0
+    attempts = committed(copy.session)
+    done = copy.cli("resume", copy.session, "--campaign", copy.campaign, "--unattended")
+    assert done.returncode == 4, done.stderr
+    assert committed(copy.session) == attempts
+    assert [event.kind for event in events(copy.session)].count("command.stale") == 0
 
 
 def _code(refusal: str) -> str:
