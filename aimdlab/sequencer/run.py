@@ -33,6 +33,9 @@ from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.verdicts import Tried, deciding_attempt, step_verdict
 
+# Before an exposure that was not proven is repeated, times the repetition: a hand at a cable is gone after a moment.
+_SETTLES_S = 3.0
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -367,6 +370,7 @@ class Run:
                 again = not_proven <= doing.test.retries
                 if again:
                     self._faults.start_afresh()
+                    self._bench.clock.sleep(_SETTLES_S * not_proven)
             if not again:
                 deciding = deciding_attempt(tried)
                 self._last_reason = deciding.reason if deciding is not None else attempt.score.reason
