@@ -13,6 +13,7 @@ from aimdlab.session import canonical
 
 _SHOWN = 100
 _PLACES = 8
+_LONGEST = 5000
 ENDS = "(the file ends before)"
 
 
@@ -43,16 +44,25 @@ def first_difference(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[st
 def first_lines(was: str, now: str) -> tuple[str, str, str]:
     """Where two texts differ ("line 3 and 2 more places: 7, 12"), and the first such line in both."""
     before, after = was.splitlines(keepends=True), now.splitlines(keepends=True)
-    matcher = difflib.SequenceMatcher(None, before, after)
-    places = [(a, b) for tag, a, _, b, _ in matcher.get_opcodes() if tag != "equal"]
-    (a, b), others = places[0], [str(a + 1) for a, _ in places[1:]]
-    where = f"line {a + 1}"
+    first = next(
+        (place for place, (one, other) in enumerate(zip(before, after, strict=False)) if one != other),
+        min(len(before), len(after)),
+    )
+    where, others = f"line {first + 1}", [str(place + 1) for place in _places(before, after) if place > first]
     if others:
         listed = ", ".join(others[:_PLACES]) + (", ..." if len(others) > _PLACES else "")
         where += f" and {len(others)} more places (line {listed})"
-    lines = _line(before, a), _line(after, b)
+    lines = _line(before, first), _line(after, first)
     bare = lines[0].rstrip("\r\n"), lines[1].rstrip("\r\n")
     return where, *shown(*(bare if bare[0] != bare[1] else lines))
+
+
+def _places(before: list[str], after: list[str]) -> list[int]:
+    """The lines where two texts differ; of long ones, whose comparison can take hours, none."""
+    if max(len(before), len(after)) > _LONGEST:
+        return []
+    matcher = difflib.SequenceMatcher(None, before, after)
+    return [place for tag, place, *_ in matcher.get_opcodes() if tag != "equal"]
 
 
 def _line(lines: list[str], place: int) -> str:

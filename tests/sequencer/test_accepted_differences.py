@@ -217,4 +217,6 @@ def test_the_places_where_two_files_differ() -> None:
     assert first_lines("a\nb\n", "a\nb\nc\n") == ("line 3", "'(the file ends before)'", "'c'")
     where, was, now = first_lines("a\nb\nc\nd\ne\n", "a\nB\nc\nd\n")
     assert (where, was, now) == ("line 2 and 1 more places (line 5)", "'b'", "'B'")
+    numbers = [f"{number}\n" for number in range(100_000)]
+    assert first_lines("".join(numbers), "".join(reversed(numbers))) == ("line 1", "'0'", "'99999'"), "and soon"
     assert first_lines("a\n", "a") == ("line 1", "'a\\n'", "'a'")
