@@ -18,7 +18,8 @@ from aimdlab.capture import Capture, Reading
 from aimdlab.config.campaign import Loaded
 from aimdlab.config.device import DeviceFile
 from aimdlab.config.loading import validate_part
-from aimdlab.errors import AmplifierTripError, InstrumentError
+from aimdlab.errors import AmplifierTripError
+from aimdlab.procedures.injection.acquiring import acquire, scope_fault
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.injection.checks import check_criteria
 from aimdlab.procedures.injection.plan import plan_test
@@ -45,14 +46,9 @@ from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_se
 # The slowest sample clock that still leaves the generator's edges its own: with the filter off every sample is a step.
 _LEAST_GENERATOR_RATE_HZ = 100e3
 
-_POLL_S = 0.02
 # A device pulse that comes back through the network while the level is recorded clips: so often it is recorded again.
 _VERIFY_TRIES = 5
 _OTHER_PHASE = 0.37
-# From the command to the edge, and the roundings of the time base: after this the first question is answered with yes.
-_SETTLED_S = 1e-3
-# How long an oscilloscope may take longer than the window before the acquisition counts as not triggered.
-_PATIENCE_S = 2.0
 
 
 class InjectionProcedure:
@@ -125,7 +121,7 @@ class InjectionProcedure:
         if _is_quiet(step):
             done = self._acquire(setups.exposure, self._scope.force_trigger)
             if not done:
-                raise self._scope_fault("it was told to trigger, and did not record")
+                raise scope_fault(self._bench, "it was told to trigger, and did not record")
         else:
             signal = signal_from_flat(step.parameters)
             self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
@@ -222,43 +218,12 @@ class InjectionProcedure:
             name = self._bench.file.roles[Role.DRIVE_AMPLIFIER.value].instrument
             raise AmplifierTripError(f"it reports {fault}. Look for the cause, then clear it.", instrument=name)
 
-    def _scope_fault(self, what: str) -> InstrumentError:
-        return InstrumentError(
-            f"{what}, whatever the signal. Switch it off and on if that comes again.",
-            instrument=self._bench.file.monitors[DEVICE_MONITOR].instrument,
-        )
-
     def _settings_read(self) -> Reading:
         confirmed = self._bench.operator.confirm("settings", settings_question(self._device))
         return Reading(SETTINGS_CONFIRMED, "1", np.zeros(1), np.array([float(confirmed)]))
 
     def _acquire(self, setup: ScopeSetup, start: Callable[[], None]) -> bool:
-        """Record one window that ``start`` sets off; False if the oscilloscope never triggered.
-
-        Raises InstrumentError if it does not even get ready to, which no signal is needed for.
-        """
-        before_s, after_s = self._scope.window_s(setup)
-        self._scope.configure(setup)
-        self._scope.arm()
-        self._bench.clock.sleep(before_s + _SETTLED_S)
-        if not self._poll(self._scope.is_armed, _PATIENCE_S):
-            raise self._scope_fault("it was armed, and did not get ready for a trigger")
-        start()
-        self._bench.clock.sleep(after_s + _SETTLED_S)
-        complete = self._poll(self._scope.is_complete, _PATIENCE_S)
-        if not complete:
-            self._scope.stop()
-        return complete
-
-    def _poll(self, condition: Callable[[], bool], limit_s: float) -> bool:
-        """Ask until ``condition`` holds or ``limit_s`` of bench time has passed."""
-        clock = self._bench.clock
-        deadline_s = clock.now_s() + limit_s
-        while not condition():
-            if clock.now_s() >= deadline_s:
-                return False
-            clock.sleep(_POLL_S)
-        return True
+        return acquire(self._bench, setup, start)
 
     def _fetch(self, monitor: str, kind: str) -> Capture:
         scope, entry = self._bench.monitor(monitor)
