@@ -31,7 +31,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
     chance, seen = random.Random(20261121), Kills()
     while seen.kills < KILLS:
         session = lab.folder / f"killed{seen.sessions}"
-        how = {"moment": at_any_moment(chance, LONGEST_S), "most": KILLS - seen.kills}
+        how = {"moment": at_any_moment(chance, LONGEST_S, control), "most": KILLS - seen.kills}
         kill_until_sealed(lab, control, hello["control"], session, seen, **how)
         with open_session(session) as found:
             found.verify()

@@ -55,11 +55,18 @@ class Kills:
         )
 
 
-def at_any_moment(chance: random.Random, longest_s: float) -> Moment:
-    """Kills come at any moment of a run, from its start on."""
+def at_any_moment(chance: random.Random, longest_s: float, control: Control) -> Moment:
+    """Kills come at any moment of a run, from its start on; every other one as soon after as a source is on."""
 
     def wait(run: subprocess.Popen[str], _session: Path) -> None:
-        run.wait(timeout=chance.uniform(0, longest_s))
+        while_on = chance.random() < 0.5
+        try:
+            run.wait(timeout=chance.uniform(0, longest_s))
+        except subprocess.TimeoutExpired:
+            while while_on and run.poll() is None and not _is_on(control):
+                pass
+            if run.poll() is None:
+                raise
 
     return wait
 
@@ -86,15 +93,17 @@ def kill_until_sealed(lab: Lab, control: Control, attach: str, session: Path, se
     known: Committed = []
     left: int = how["most"]
     moment: Moment = how["moment"]
+    said = lab.folder / "said.txt"
     while not session.with_suffix(".h5").exists() or session.exists():
-        with subprocess.Popen(
+        with said.open("w", encoding="utf-8") as stream, subprocess.Popen(
             [*COMMAND, *map(str, command)],
-            cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
+            cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stream, text=True,
         ) as run:  # fmt: skip
             try:
                 if left:
                     moment(run, session)
-                assert run.wait(timeout=10 * LIMIT_S if not left else 0) == 0
+                status = run.wait(timeout=10 * LIMIT_S if not left else 0)
+                assert status == 0, said.read_text(encoding="utf-8")
                 seen.ended += 1
             except subprocess.TimeoutExpired:
                 left -= 1
