@@ -52,6 +52,10 @@ class TerminalProgress:
         """Show the part of the step."""
         self._show(step, name)
 
+    def trouble(self, message: str) -> None:
+        """Say it in a line of its own, which stays."""
+        status.print(f"[yellow]{escape(message)}[/]", soft_wrap=True)
+
     def attempt_done(self, step: Step, attempt: int, score: Score) -> None:
         """Count the verdict."""
         if step.id not in self._last:

@@ -26,11 +26,19 @@ class FaultPolicy:
         policy: of the campaign file.
         bench: connected.
         attention: raises what a person wants; called while an instrument is waited for.
+        tell: says at once to whoever is at the bench what is wrong.
     """
 
-    def __init__(self, policy: Faults, bench: Bench, attention: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        policy: Faults,
+        bench: Bench,
+        attention: Callable[[], None],
+        tell: Callable[[str], None] = lambda _message: None,
+    ) -> None:
         self._policy = policy
         self._bench = bench
+        self._tell = tell
         self._recovery = Recovery(bench, policy.reconnect_for, attention)
         self._pending: dict[str, FaultKind] = {}
         self._tried: Counter[FaultKind] = Counter()
@@ -62,7 +70,14 @@ class FaultPolicy:
             step=step.id,
             attempt=number,
         )
-        return unsafe if unsafe is None else self._recovery.until_safe()
+        self._tell(f"step {step.id}: {fault}")
+        if unsafe is None:
+            return None
+        self._tell(f"{unsafe} It is tried on for {self._policy.reconnect_for:g} s.")
+        unsafe = self._recovery.until_safe()
+        if unsafe is None:
+            self._tell("The bench is safe now.")
+        return unsafe
 
     # --- for a run -------------------------------------------------------------------------------------------------
 
@@ -81,6 +96,7 @@ class FaultPolicy:
         for name, kind in list(self._pending.items()):
             if kind is FaultKind.TRIP:
                 self._take_reset(name)
+            self._tell(f"{name} is brought back to its known state")
             try:
                 if name in self._bench.instruments:
                     self._recovery.bring_back(name, anew=kind is FaultKind.LINK)

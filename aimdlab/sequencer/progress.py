@@ -16,7 +16,11 @@ class Progress(Protocol):
         ...
 
     def phase(self, step: Step, name: str) -> None:
-        """The attempt enters a part of the step: "prepare", "verify", "expose", "score"."""
+        """The attempt enters a part of the step: "prepare", "verify", "expose", "fault", "score"."""
+        ...
+
+    def trouble(self, message: str) -> None:
+        """An instrument failed, or came back; said at once, since somebody may have to switch off by hand."""
         ...
 
     def attempt_done(self, step: Step, attempt: int, score: Score) -> None:
@@ -39,6 +43,9 @@ class Silent:
         """Nothing."""
 
     def phase(self, step: Step, name: str) -> None:
+        """Nothing."""
+
+    def trouble(self, message: str) -> None:
         """Nothing."""
 
     def attempt_done(self, step: Step, attempt: int, score: Score) -> None:

@@ -124,7 +124,7 @@ class Run:
         self._tries = tries or Tries([step.as_record() for step in plan.steps])
         self._facts = dict(facts or {})
         self._unattended = unattended
-        self._faults = FaultPolicy(plan.campaign.campaign.file.faults, bench, attention.check)
+        self._faults = FaultPolicy(plan.campaign.campaign.file.faults, bench, attention.check, progress.trouble)
         self._exposure_s = 0.0
         self._last_reason = ""
         self._spoiled: InstrumentError | None = None  # the fault that left the last step INVALID

@@ -135,6 +135,16 @@ class Bench:
             raise SafeStateError("NOT SAFE, switch off by hand now: generator.")
 
 
+class Watched(Silent):
+    """Somebody is at the terminal."""
+
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def trouble(self, message: str) -> None:
+        self._told.append(message)
+
+
 class Scripted:
     """Runs of the shipped campaign of ten sequences, as stories tell them."""
 
@@ -142,6 +152,7 @@ class Scripted:
         self.files = Files(folder / "lab")
         self.path = folder / "session"
         self.bench: Any = None
+        self.told: list[str] = []
 
     def run(self, story: Story, unsafe_for: int = 0, retries: int = 2, **policy: Any) -> dict[str, list[str]]:
         """The verdicts of every step that was tried; goes on with the session if it is there."""
@@ -157,7 +168,7 @@ class Scripted:
             self.bench = Bench(session)
             self.bench.unsafe_for = unsafe_for
             try:
-                Run(plan, self.bench, session, Attention(), Silent(), lambda *_: None, tries).execute()
+                Run(plan, self.bench, session, Attention(), Watched(self.told), lambda *_: None, tries).execute()
             finally:
                 self.tried = self._tried(plan)
         return self.tried
@@ -307,8 +318,14 @@ def test_an_amplifier_that_tripped_is_reset_before_the_next_step_too(scripted: S
 
 
 def test_a_bench_that_is_not_safe_yet_is_made_safe_once_it_can_be(scripted: Scripted) -> None:
-    """What was measured is committed either way; whoever is at the bench was told at once (safety.failed)."""
+    """What was measured is committed either way; whoever is at the bench is told at once."""
     assert scripted.run({"0002": [LINK]}, unsafe_for=1)["0002"] == ["INVALID", "PASS"]
+    assert scripted.told == [
+        "step 1/0002: oscilloscope, command 'WAV:DATA?': no reply within 5 s",
+        "NOT SAFE, switch off by hand now: generator. It is tried on for 0 s.",
+        "The bench is safe now.",
+        "oscilloscope is brought back to its known state",
+    ]
 
 
 def test_a_bench_that_cannot_be_made_safe_ends_the_run_and_loses_nothing(scripted: Scripted) -> None:
