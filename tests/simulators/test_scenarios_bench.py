@@ -265,7 +265,7 @@ def test_faults_by_hand(tmp_path: Path) -> None:
         ({"fault": "gremlin"}, "expected 'drop', 'hang'"),
         ({"fault": "drop"}, "key faults[0].instrument: this key is missing; known here: source, other"),
         ({"fault": "drop", "instrument": "sauce"}, "there is no 'sauce'. Did you mean 'source'?"),
-        ({"fault": "trip", "node": "source.1"}, "there is no 'source.1'. known here: amplifier"),
+        ({"fault": "trip", "node": "source.1"}, "there is no 'source.1'. known here: amplifier, old"),
         ({"fault": "drop", "instrument": "source", "fro": 3}, "unknown key. Did you mean 'for'?"),
     ],
 )

@@ -58,7 +58,7 @@ class FaultyWorld:
     def __init__(self, timebase: Timebase, transport: str) -> None:
         self.instruments = {name: Source(name, timebase) for name in ("source", "other")}
         self.transports = dict.fromkeys(self.instruments, transport)
-        self.disturbances = {"amplifier": ("drift", "trip"), "source.1": ("unplug",)}
+        self.disturbances = {"amplifier": ("drift", "trip", "reset"), "source.1": ("unplug",), "old": ("trip",)}
         self.disturbed: list[tuple[float, str, str, dict[str, float]]] = []
         self.marks: list[tuple[int, int]] = []
         self._timebase = timebase

@@ -43,4 +43,4 @@ class Draw:
 def _nodes(one: Fault, places: Places) -> list[str]:
     if not one.NEEDS_NODE:
         return []
-    return [one.node] if one.node is not None else places.befallen_by(one.fault)
+    return [one.node] if one.node is not None else places.drawn_for(one.fault)

@@ -17,6 +17,9 @@ from aimdlab.config.yaml_source import KeyPath, YamlSource, read_yaml
 from aimdlab_simulators.faults.fault import Fault
 from aimdlab_simulators.faults.kinds import AnyFault
 
+_UNTIL_RESET = ("trip", "overheat")
+_RESET = "reset"
+
 
 class RandomFaults(ConfigModel):
     """At most one fault per attempt, the same for the same seed, step and attempt.
@@ -57,7 +60,7 @@ class Places:
 
     Attributes:
         instruments: by name.
-        nodes: kinds of fault that befall a node, by its name.
+        nodes: kinds of fault that befall a node, by its name, and "reset" if the PC can reset it.
     """
 
     instruments: Collection[str]
@@ -66,6 +69,11 @@ class Places:
     def befallen_by(self, kind: str) -> list[str]:
         """Nodes that a fault of ``kind`` can befall, in the order of the world file."""
         return [name for name, kinds in self.nodes.items() if kind in kinds]
+
+    def drawn_for(self, kind: str) -> list[str]:
+        """The same without amplifiers that would stay off for good: what nobody at the bench can reset is not drawn."""
+        lasts = kind in _UNTIL_RESET
+        return [name for name in self.befallen_by(kind) if not lasts or _RESET in self.nodes[name]]
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,7 @@ class _Builder:
             acquisitions=self._acquisitions,
             pacemakers=self._pacemakers,
             amplifiers=self._amplifiers,
+            resettable=[name for name in self._amplifiers if f"{name}.reset" in self._file.wires],
             answering=[name for name in self._pacemakers if self._is_present(name)],
             timebase=self._timebase,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aimdlab_simulators.scpi.instrument import ScpiInstrument
 from aimdlab_simulators.timebase import SimulatorError, Timebase
@@ -11,8 +11,8 @@ from aimdlab_simulators.world.pacemaker import MODES, Pacemaker
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.scope_input import Acquisitions, ScopeInput
 
-# Of an amplifier; see ``OutputStage.disturb``, which also knows how to undo one of them.
-_OF_AMPLIFIERS: tuple[str, ...] = ("drift", "trip", "overheat")
+_OF_AMPLIFIERS = ("drift", "trip", "overheat")
+_RESET = "reset"
 
 
 class World:
@@ -32,6 +32,7 @@ class World:
         acquisitions: Sequence[Acquisitions],
         pacemakers: Mapping[str, Pacemaker],
         amplifiers: Mapping[str, VoltageAmplifier],
+        resettable: Collection[str],
         answering: Sequence[str],
         timebase: Timebase,
     ) -> None:
@@ -41,6 +42,7 @@ class World:
         self._acquisitions = tuple(acquisitions)
         self._pacemakers = dict(pacemakers)
         self._amplifiers = dict(amplifiers)
+        self._resettable = frozenset(resettable)
         self._inputs: dict[str, ScopeInput] = {
             f"{name}.{number}": connector
             for name, instrument in self.instruments.items()
@@ -83,8 +85,10 @@ class World:
 
     @property
     def disturbances(self) -> dict[str, tuple[str, ...]]:
-        """What can happen to which node or oscilloscope input."""
-        amplifiers = dict.fromkeys(self._amplifiers, _OF_AMPLIFIERS)
+        """What can happen to which node or oscilloscope input; of an amplifier "reset" too if a line of its does it."""
+        amplifiers = {
+            name: (*_OF_AMPLIFIERS, _RESET) if name in self._resettable else _OF_AMPLIFIERS for name in self._amplifiers
+        }
         return amplifiers | {name: connector.DISTURBANCES for name, connector in self._inputs.items()}
 
     def disturb(self, name: str, kind: str, **parameters: float) -> None:
