@@ -216,9 +216,10 @@ class Injector:
         if self._next_due_s() == math.inf:
             return
         self._clock_changed.set()
-        if self._clock is None:
-            self._clock = threading.Thread(target=self._fire_in_time, name="faults", daemon=True)
-            self._clock.start()
+        with self._lock:
+            if self._clock is None:
+                self._clock = threading.Thread(target=self._fire_in_time, name="faults", daemon=True)
+                self._clock.start()
 
     def _fire_in_time(self) -> None:
         while not self._closed:

@@ -80,6 +80,11 @@ class GeneratorBase(ScpiInstrument):
         self.ext_trig.live(self.timebase.now_s())
         return super().handle(message, cancelled)
 
+    def power_cycle(self) -> None:
+        """Off and on again, after what the Ext Trig input started before."""
+        self.ext_trig.live(self.timebase.now_s())
+        super().power_cycle()
+
     def channel(self, call: Call) -> GeneratorChannel:
         """The channel that the first suffix of a header names."""
         return self.channels[call.suffix(0, self.variant.channels)]
