@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
 from aimdlab.bench._visa import SLOWEST_BYTES_PER_S, Port, PortFault, open_port, shared_manager
-from aimdlab.bench._watch import WATCH
+from aimdlab.bench._worker import Abandoned, LinkWorker
 from aimdlab.bench.clock import Clock
 from aimdlab.errors import InstrumentError, LinkError
 
@@ -20,38 +16,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Trace = Callable[[str, str], None]
-_Job = tuple["Future[object]", Callable[[], object]]
-
-# On top of all time-outs: a busy machine may be late to say that a call is back, a hung one says it never.
-_HANG_MARGIN_S = 10.0
-
-
-class _Abandoned(BaseException):
-    """The call came back after it was given up; whatever the thread was doing is over."""
-
-
-class _Worker:
-    """A thread that owns the connection, and the call that it is in.
-
-    Attributes:
-        jobs: what is to be done; handed on if the thread is abandoned.
-        in_hand: the future of the job that is being done.
-        call: what the call in hand does, for a technician.
-        due_s: monotonic time by which it must be back; None between calls.
-        is_abandoned: the call hung; set under the link's lock, and only while a call is in hand.
-    """
-
-    def __init__(self, name: str, jobs: queue.SimpleQueue[_Job | None], work: Callable[[_Worker], None]) -> None:
-        self.jobs = jobs
-        self.in_hand: Future[object] | None = None
-        self.call = ""
-        self.due_s: float | None = None
-        self.is_abandoned = False
-        self.thread = threading.Thread(target=work, args=(self,), name=f"link {name}", daemon=True)
-
-    @property
-    def is_me(self) -> bool:
-        return threading.current_thread() is self.thread
 
 
 class VisaLink:
@@ -85,14 +49,8 @@ class VisaLink:
         self._trace = trace
         self._port: Port | None = None
         self._broken = "it was never connected"
-        self._lock = threading.Lock()
-        self._closed = False
-        self._closing: Future[None] = Future()
         self._connections = 0
-        self._left_behind: set[threading.Thread] = set()
-        self._worker = _Worker(name, queue.SimpleQueue(), self._work)
-        self._worker.thread.start()
-        WATCH.add(self)
+        self._worker = LinkWorker(name, clock, self._hung)
 
     @classmethod
     def open(
@@ -191,7 +149,7 @@ class VisaLink:
             self._send(port, command, message)
             port.begin_block()
             length = _block_length(port)
-            self._allow(length)
+            self._worker.allow(self._longest_s(length))
             block = port.receive_exactly(length)
             port.end_block()
             self._show("<", f"#<{len(block)} bytes>")
@@ -201,15 +159,9 @@ class VisaLink:
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
         """Run ``work`` in the worker thread; wait for it with ``clock.wait``. Inside the worker it runs at once."""
-        future: Future[Result] = Future()
-        if self._worker.is_me:
-            _run(future, work)
-            return future
-        with self._lock:
-            if self._closed or threading.current_thread() in self._left_behind:
-                raise self._refusal("")
-            self._clock.begin_work()  # given back by the worker when the job is done
-            self._worker.jobs.put((future, work))  # type: ignore[arg-type]  # the queue holds futures of any result
+        future = self._worker.submit(work)
+        if future is None:
+            raise self._refusal("")
         return future
 
     def reconnect(self) -> None:
@@ -225,103 +177,32 @@ class VisaLink:
 
         The rest of such a reply, or the right one, may still be on its way. Does nothing on a link that is broken.
         """
-        if not self.is_broken and not self._closed:
+        if not self.is_broken and not self._worker.is_closed:
             self._in_worker(lambda: self._give_up(reason))
-
-    def end_overdue(self, now_s: float) -> None:
-        """Give the call in hand up if it hangs; called by the watch."""
-        worker = self._worker
-        if worker.due_s is None or now_s < worker.due_s:
-            return
-        with self._lock:
-            if self._worker is not worker or worker.due_s is None or now_s < worker.due_s:
-                return
-            worker.is_abandoned = True
-            self._left_behind.add(worker.thread)
-            # Whatever becomes of the connection, the thread that hangs in it keeps it.
-            self._port, self._broken = None, f"{worker.call} hung"
-            future, call = worker.in_hand, worker.call
-            self._worker = _Worker(self._name, worker.jobs, self._work)
-        self._worker.thread.start()
-        if future is not None:
-            future.set_exception(
-                LinkError(
-                    f"{call} hangs: the VISA library did not come back within any time-out. The connection is given "
-                    "up. If this happens again, switch the instrument off and on, then start the PC anew.",
-                    instrument=self._name,
-                )
-            )
-        self._clock.end_work()
 
     def close(self) -> None:
         """Close the connection and end the worker, after the jobs submitted before.
 
         May be called from any thread and more than once; every later call of the link raises LinkError.
         """
-        inside = self._worker.is_me
-        with self._lock:
-            first, self._closed = not self._closed, True
-            if first:
-                if not inside:
-                    self._clock.begin_work()
-                    self._worker.jobs.put((self._closing, self._disconnect))  # type: ignore[arg-type]
-                self._worker.jobs.put(None)
-        if inside:
-            if first:
-                _run(self._closing, self._disconnect)
-            return
-        with contextlib.suppress(LinkError):  # a connection that hangs while it is closed is left behind
-            self._clock.wait(self._closing)
-        self._worker.thread.join()
+        self._worker.close(self._disconnect)
 
     # --- in the worker ---------------------------------------------------------------------------------------------
 
-    def _work(self, worker: _Worker) -> None:
-        while (job := worker.jobs.get()) is not None:
-            future, work = job
-            worker.in_hand = future
-            try:
-                if future.set_running_or_notify_cancel():
-                    _run(future, work)
-            except _Abandoned:
-                with self._lock:
-                    self._left_behind.discard(worker.thread)
-                return  # who waited was told, and the token given back, when the call was given up
-            self._clock.end_work()
-            worker.in_hand = None
-            del job, future, work  # a capture of megabytes must not live until the next job
-        WATCH.remove(self)
-
-    @contextlib.contextmanager
-    def _may_hang(self, call: str) -> Iterator[None]:
-        """Around every call of VISA; what came back too late ends the thread."""
-        worker = self._worker
-        worker.call = call
-        self._allow()
-        try:
-            yield
-        finally:
-            with self._lock:
-                worker.due_s = None
-            if worker.is_abandoned:
-                raise _Abandoned
-
-    def _allow(self, size: int = 0) -> None:
-        """From now on the call may take as long as its time-outs, and the transfer of ``size`` bytes, allow."""
-        worker = self._worker
-        if worker.is_me:  # not a thread that was left behind and came back
-            worker.due_s = time.monotonic() + 2 * self._timeout_s + size / SLOWEST_BYTES_PER_S + _HANG_MARGIN_S
+    def _longest_s(self, size: int = 0) -> float:
+        """How long a call may take, by its time-outs and the transfer of ``size`` bytes."""
+        return 2 * self._timeout_s + size / SLOWEST_BYTES_PER_S
 
     def _connect(self) -> None:
-        if self._closing.done():
+        if self._worker.has_closed:
             raise self._refusal("")
         self._disconnect()
         port: Port | None = None
         try:
-            with self._may_hang("connecting"):
+            with self._worker.may_hang("connecting", self._longest_s()):
                 manager = self._manager if self._manager is not None else shared_manager(self._backend)
                 port = open_port(manager, self._resource, self._timeout_s)
-        except _Abandoned:
+        except Abandoned:
             if port is not None:
                 port.close()
             raise
@@ -337,14 +218,14 @@ class VisaLink:
     def _disconnect(self) -> None:
         port, self._port = self._port, None
         if port is not None:
-            with self._may_hang("closing the connection"):
+            with self._worker.may_hang("closing the connection", self._longest_s()):
                 port.close()
 
     def _send(self, port: Port, shown: str, message: bytes) -> None:
         self._show(">", shown)
-        self._allow(len(message))
+        self._worker.allow(self._longest_s(len(message)))
         port.send(message)
-        self._allow()
+        self._worker.allow(self._longest_s())
 
     def _show(self, direction: str, text: str) -> None:
         if self._trace is not None:
@@ -355,9 +236,9 @@ class VisaLink:
         if port is None:
             raise self._refusal(command)
         try:
-            with self._may_hang(f"command {command!r}"):
+            with self._worker.may_hang(f"command {command!r}", self._longest_s()):
                 return exchange(port)
-        except _Abandoned:
+        except Abandoned:
             port.close()
             raise
         except PortFault as fault:
@@ -378,14 +259,23 @@ class VisaLink:
         return self._in_worker(lambda: self._exchange(command, exchange), command)
 
     def _in_worker(self, work: Callable[[], Result], command: str = "") -> Result:
-        if self._worker.is_me:
+        if self._worker.is_here:
             return work()
-        if self._closed:
+        if self._worker.is_closed:
             raise self._refusal(command)
         return self._clock.wait(self.submit(work))
 
+    def _hung(self, call: str) -> LinkError:
+        # Whatever becomes of the connection, the thread that hangs in it keeps it.
+        self._port, self._broken = None, f"{call} hung"
+        return LinkError(
+            f"{call} hangs: the VISA library did not come back within any time-out. The connection is given up. If "
+            "this happens again, switch the instrument off and on, then start the PC anew.",
+            instrument=self._name,
+        )
+
     def _refusal(self, command: str) -> LinkError:
-        if self._closed:
+        if self._worker.is_closed:
             return LinkError("the link was closed", instrument=self._name, command=command)
         return LinkError(
             f"not sent, because the connection was given up: {self._broken}. Reconnect first.",
@@ -401,17 +291,6 @@ class VisaLink:
                 command=command,
             )
         return command.encode("ascii") + b"\n"
-
-
-def _run(future: Future[Result], work: Callable[[], Result]) -> None:
-    try:
-        result = work()
-    except _Abandoned:
-        raise
-    except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the future
-        future.set_exception(error)
-    else:
-        future.set_result(result)
 
 
 def _block_length(port: Port) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from aimdlab.bench import link as link_module
+from aimdlab.bench import _worker
 from aimdlab.bench.clock import Clock, RealClock, VirtualClock
 from aimdlab.bench.link import VisaLink
 from aimdlab.errors import LinkError
@@ -47,7 +47,7 @@ class _Hanging(OtherVisalib):
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingLibrary]:
-    monkeypatch.setattr(link_module, "_HANG_MARGIN_S", 0.2)
+    monkeypatch.setattr(_worker, "_HANG_MARGIN_S", 0.2)
     library = HangingLibrary()
     yield library
     library.release.set()
@@ -183,7 +183,7 @@ def test_a_long_block_may_take_the_time_that_its_size_needs(peer: Callable[..., 
     link = VisaLink.open("scope", peer(slow).resource, RealClock(), timeout_s=LIMIT_S)
     try:
         future = link.submit(lambda: link.query_block("DATA?"))
-        worker = link._worker
+        worker = link._worker._shift
         wait_for(lambda: worker.due_s is not None)
         before_s = worker.due_s or 0.0
         seen.set()
