@@ -34,8 +34,10 @@ class BenchLock:
         """Take them; InUseError names the instrument and who has it, and nothing is held then."""
         folder = _folder()
         try:
-            for name, resource in sorted(self._resources.items(), key=lambda item: _lock_name(item[1])):
-                lock = FileLock(folder / f"{_lock_name(resource)}.lock")
+            # One lock for two entries of a bench file that are one instrument.
+            by_lock = {_lock_name(resource): (name, resource) for name, resource in self._resources.items()}
+            for lock_name, (name, resource) in sorted(by_lock.items()):
+                lock = FileLock(folder / f"{lock_name}.lock")
                 _acquire(lock, name, resource)
                 self._held.append(lock)
                 lock.write(self._holder.write())
@@ -53,7 +55,7 @@ class BenchLock:
 def guardian_locks(resources: Iterable[str]) -> list[Path]:
     """The files of the locks that a guardian of these instruments holds."""
     folder = _folder()
-    return sorted(folder / f"{_lock_name(resource)}.guardian.lock" for resource in resources)
+    return sorted(folder / f"{name}.guardian.lock" for name in {_lock_name(resource) for resource in resources})
 
 
 def _folder() -> Path:

@@ -113,10 +113,17 @@ class Recovery:
         Raises:
             InstrumentError: it cannot be reset from here, or the fault stayed.
         """
-        driver = self._bench.instruments[name].driver
+        connected = self._bench.instruments[name]
+        driver = connected.driver
         if not isinstance(driver, ResettableAmplifier):
             raise InstrumentError("it cannot be reset from here", instrument=name)
-        self._again(name, "reset", lambda _tried: driver.reset_fault())
+
+        def reset(_tried: bool) -> None:
+            if name in self.cut_off():
+                self._bring_back(connected, anew=True)
+            driver.reset_fault()
+
+        self._again(name, "reset", reset)
 
     def until_safe(self) -> SafeStateError | None:
         """Make the bench safe, again and again while an instrument is gone; the last error if that did not help."""
@@ -161,6 +168,7 @@ class Recovery:
                 break  # nobody swaps it back while it is called again
             except InstrumentError as error:
                 last = error
+                self.distrust(error)
             else:
                 took_s = time.monotonic() - started_s
                 self._bench.events.record(

@@ -45,6 +45,11 @@ def test_two_benches_that_share_one_instrument_cannot_run_at_once(locks: Path) -
     assert not list(locks.iterdir()), "nothing is left behind"
 
 
+def test_two_entries_that_are_one_instrument_are_locked_once() -> None:
+    with BenchLock({"generator": GENERATOR, "second_output": GENERATOR.lower()}, ME):
+        assert len(guardian_locks([GENERATOR, GENERATOR.lower()])) == 1
+
+
 def test_the_lock_of_a_killed_run_is_free_at_once() -> None:
     held = (
         "import sys\nfrom aimdlab._platform import Holder\nfrom aimdlab.bench.lock import BenchLock\n"

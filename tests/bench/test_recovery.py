@@ -339,6 +339,28 @@ def test_an_amplifier_is_reset_once_it_has_cooled_down(made: Make) -> None:
     assert bench.events.kinds == ["instrument.recovered"]
 
 
+def test_a_connection_that_breaks_while_the_amplifier_is_reset_is_opened_anew(
+    instrument: Instrument, made: Make
+) -> None:
+    recovery, bench = made(clock=RealClock(tick_s=0.01))
+    driver, link = source(bench)
+    resets: list[bool] = []
+
+    def reset_fault() -> None:
+        resets.append(link.is_broken)
+        if len(resets) < 2:
+            raise LinkError("the answer '7' makes no sense", instrument="source")
+
+    for name in ("rating", "set_enabled", "fault"):
+        setattr(driver, name, lambda *_: "")
+    driver.reset_fault = reset_fault
+    connections = link.connections
+    recovery.reset_amplifier("source")
+    assert resets == [False, False], "never over a connection that was given up"
+    assert link.connections == connections + 1
+    assert instrument.heard.count("*IDN?") == 2, "and only to the instrument that was there"
+
+
 def test_every_error_has_its_kind() -> None:
     where = {"instrument": "source"}
     assert [
