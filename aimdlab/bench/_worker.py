@@ -89,7 +89,7 @@ class LinkWorker:
         return self._closing.done()
 
     def submit(self, work: Callable[[], Result]) -> Future[Result] | None:
-        """Have ``work`` done, at once if the caller is the thread at work; None if nothing more is taken of the caller."""
+        """Have ``work`` done, at once in the thread at work; None if nothing more is taken of the caller."""
         future: Future[Result] = Future()
         if self.is_here:
             _run(future, work)
