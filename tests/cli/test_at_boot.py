@@ -16,23 +16,12 @@ from patience import LIMIT_S
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
-CALIBRATION = '    calibration: {certificate: "K-1", date: 2026-01-15, due: 2099-01-14}\n'
-
 
 @pytest.fixture
 def benches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "known"
     monkeypatch.setenv("AIMDLAB_BENCHES", str(folder))
     return folder
-
-
-def make_real(lab: Lab, hello: dict[str, Any]) -> None:
-    """The same instruments as on a bench that is not simulated."""
-    lab.change(lab.bench, "simulated:\n  world: ../worlds/robust_pacemaker.yaml\n", "")
-    for entry in hello["instruments"]:
-        driver = {"generator": "keysight_33500b", "oscilloscope": "keysight_infiniivision"}[entry["instrument"]]
-        resource = f'    resource: "{entry["resource"]}"\n'
-        lab.change(lab.bench, f"    driver: {driver}\n", f"    driver: {driver}\n{resource}{CALIBRATION}")
 
 
 def power_cut(lab: Lab, control: Control) -> None:
@@ -56,7 +45,7 @@ def test_after_a_restart_every_bench_is_safe_and_the_session_waits_for_a_person(
     lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
 ) -> None:
     control, hello = served
-    make_real(lab, hello)
+    lab.make_real(hello)
     power_cut(lab, control)
     looked = json.loads(lab.cli("doctor", "--json").stdout)["findings"]
     assert {"what": f"session {lab.session}", "is_well": False, "text": "its run did not end by itself"} in looked
@@ -81,7 +70,7 @@ def test_a_bench_that_does_not_answer_is_named_as_not_safe(
     lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
 ) -> None:
     control, hello = served
-    make_real(lab, hello)
+    lab.make_real(hello)
     power_cut(lab, control)
     resource = next(entry["resource"] for entry in hello["instruments"] if entry["instrument"] == "generator")
     lab.change(lab.bench, resource, "TCPIP::127.0.0.1::1::SOCKET")

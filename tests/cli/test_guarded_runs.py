@@ -79,3 +79,33 @@ def test_a_guardian_that_hangs_is_noticed_and_the_run_stops(lab: Lab, served: tu
     with open_session(lab.session) as session:
         interrupted = [event.message for event in session.events() if event.kind == "run.interrupted"]
     assert "guardian" in interrupted[0]
+
+
+def test_a_question_is_answered_from_elsewhere(lab: Lab, served: tuple[Control, dict[str, Any]]) -> None:
+    control, hello = served
+    lab.make_real(hello)
+    with subprocess.Popen(
+        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session)],
+        cwd=lab.folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        wait_for(lambda: "question.asked" in kinds(lab), within=run)
+        assert not control.generator()["channels"]["1"]["output"]
+        for words in (["answer", "perhaps"], ["pause"], ["continue"], ["answer", "yes"]):
+            assert lab.cli("tell", lab.session, *words).returncode == 0
+        wait_for(lambda: "question.answered" in kinds(lab), within=run)
+        assert lab.cli("tell", lab.session, "stop").returncode == 0
+        _, said = run.communicate(timeout=LIMIT_S)
+    assert run.returncode == 4, said
+    assert said.count("[yes/no]") == 2, "asked again after an answer that is none"
+    with open_session(lab.session) as session:
+        answered = next(event.message for event in session.events() if event.kind == "question.answered")
+        assert next(session.attempts()).score.verdict == "PASS"
+    assert "tell by " in answered
+    assert answered.endswith("answers: yes")
+
+
+def kinds(lab: Lab) -> set[str]:
+    if not (lab.session / "session.h5").exists():
+        return set()
+    with open_session(lab.session) as session:
+        return {event.kind for event in session.events()}

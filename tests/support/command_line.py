@@ -16,6 +16,7 @@ from patience import LIMIT_S, wait_for
 __all__ = ["COMMAND", "ROOT", "Control", "Lab", "read_json", "wait_for"]
 
 ROOT = Path(__file__).parents[2]
+CALIBRATION = '{certificate: "K-1", date: 2026-01-15, due: 2099-01-14}'
 COMMAND = [sys.executable, "-W", "error", "-m", "aimdlab"]
 
 
@@ -47,6 +48,14 @@ class Lab:
         """More sequences than can be over before somebody looks, however slow he is."""
         dwells = ", ".join(f'"{dwell_ms} ms"' for dwell_ms in T_DWELL_MS)
         self.change(self.test, 't_dwell: ["0.5 ms", "5 ms"]', f"t_dwell: [{dwells}]")
+
+    def make_real(self, hello: dict[str, Any]) -> None:
+        """The instruments that are served, as those of a bench that is not simulated: a person is asked there."""
+        self.change(self.bench, "simulated:\n  world: ../worlds/robust_pacemaker.yaml\n", "")
+        for entry in hello["instruments"]:
+            driver = {"generator": "keysight_33500b", "oscilloscope": "keysight_infiniivision"}[entry["instrument"]]
+            more = f'    resource: "{entry["resource"]}"\n    calibration: {CALIBRATION}\n'
+            self.change(self.bench, f"    driver: {driver}\n", f"    driver: {driver}\n{more}")
 
     def cli(self, *arguments: str | Path, timeout_s: float = 3 * LIMIT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
