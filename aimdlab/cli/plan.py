@@ -123,6 +123,24 @@ def _total_rows(made: Plan) -> Iterator[tuple[str, str]]:
     for notice in made.notices:
         yield "notice", notice
     yield from _people_rows(made)
+    yield from _trouble_rows(made)
+
+
+def _trouble_rows(made: Plan) -> Iterator[tuple[str, str]]:
+    """What happens while nobody looks."""
+    file = made.campaign.campaign.file
+    resets, steps = file.faults.amplifier_resets, file.faults.give_up_after
+    yield (
+        "faults",
+        f"of an instrument: link {file.faults.link.retries} more tries, then {_THEN[file.faults.link.then]}; "
+        f"a tripped amplifier is reset {f'up to {resets} times' if resets else 'by a person'}; "
+        f"{steps} spoiled step{'s' if steps != 1 else ''} in a row stop the run",
+    )
+    alone = "goes on by itself" if file.unattended.resume else "waits for a person"
+    yield "alone", f"a run that died, or was ended because it hung, {alone}; every source is off"
+
+
+_THEN = {"go_on": "the next step", "stop": "a clean stop"}
 
 
 def _room_bytes(made: Plan) -> int:
