@@ -14,6 +14,7 @@ from typing import ClassVar
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.roles import Role, ScopeSetup, TriggeredGenerator, TriggeringOscilloscope, TriggerSource
 from aimdlab.capture import Capture, Reading
+from aimdlab.errors import InstrumentError
 from aimdlab.procedures.extrinsic_potential import connected
 from aimdlab.procedures.extrinsic_potential_plan import BeatSetups, beat_setups, plan_synchronised, read_own
 from aimdlab.procedures.injection.playing import waveform_of
@@ -119,12 +120,17 @@ class SynchronisedPotential(InjectionProcedure):
         scope.send_triggers()
         self._triggered.set_trigger(self._channel, TriggerSource.EXTERNAL, max(wanted.delay_s - self._first_s, 0.0))
         captures: list[Capture] = []
+        interval_s = 1 / self._device.therapy.rate
         for exposed in range(wanted.beats):
-            if not self._beat(setups):
-                captures += self._watch(setups)
-                return Exposure(tuple(captures), (), exposed / self._device.therapy.rate)
-            captures += [self._fetch(name, EXPOSURE) for name in (INJECTION_MONITOR, DEVICE_MONITOR)]
-        return Exposure(tuple(captures), (), wanted.beats / self._device.therapy.rate)
+            try:
+                if not self._beat(setups):
+                    captures += self._watch(setups)
+                    return Exposure(tuple(captures), (), exposed * interval_s)
+                captures += [self._fetch(name, EXPOSURE) for name in (INJECTION_MONITOR, DEVICE_MONITOR)]
+            except InstrumentError as fault:
+                # What the beats before it show of the device is not lost: it may be a FAIL.
+                return Exposure(tuple(captures), (), (exposed + 1) * interval_s, fault)
+        return Exposure(tuple(captures), (), wanted.beats * interval_s)
 
     def finish(self) -> None:
         """Output off before anything else, so that no further pulse starts a burst."""

@@ -25,6 +25,7 @@ from aimdlab.config.device import DeviceFile
 from aimdlab.config.omission import Omission
 from aimdlab.config.test import TestFile
 from aimdlab.config.yaml_source import KeyPath, YamlSource
+from aimdlab.errors import InstrumentError
 from aimdlab.scoring.marks import Marks
 from aimdlab.scoring.parameters import Scalar
 from aimdlab.scoring.results import Criterion, Score
@@ -182,11 +183,13 @@ class Exposure:
     Attributes:
         captures, readings: raw material; empty where an instrument saw nothing.
         exposure_s: how long the device was exposed.
+        fault: of an instrument that cut it short after some of it was recorded, to be treated as if it was raised.
     """
 
     captures: tuple[Capture, ...]
     readings: tuple[Reading, ...]
     exposure_s: float
+    fault: InstrumentError | None = None
 
 
 class Procedure(Protocol):

@@ -136,3 +136,5 @@ def _carry_out(procedure: Procedure, step: Step, progress: Progress, clock: Cloc
         raise
     taken.captures += exposure.captures
     taken.readings, taken.exposure_s = exposure.readings, exposure.exposure_s
+    if exposure.fault is not None:
+        raise exposure.fault

@@ -101,6 +101,29 @@ def test_what_must_not_pass(
     assert reason in step["attempts"][-1]["reason"]
 
 
+def test_what_beats_proved_before_a_fault_stays_a_fail(lab: Lab) -> None:
+    only(lab, SYNCHRONISED)
+    lab.change(lab.bench, "robust_pacemaker", "clamping_pacemaker")
+    lab.change(lab.folder / "configs/worlds/clamping_pacemaker.yaml", 'level: "5 V"', 'level: "4.5 V"')
+    lab.change(lab.test, 'b_g: ["20 mT"]', 'b_g: ["10 mT"]')
+    scenario = lab.folder / "scenario.yaml"
+    scenario.write_text(
+        "aimdlab: scenario/1\nfaults:\n"
+        # verify, share of both monitors, three beats of both, then half of the fourth
+        '  - {fault: drop, instrument: oscilloscope, step: "1/0001", command: "WAV:DATA?", message: 10}\n',
+        encoding="utf-8",
+    )
+    status, result = lab.run("--scenario", str(scenario))
+    (step,) = sequences(result)
+    assert (status, step["verdict"], len(step["attempts"])) == (1, "FAIL", 1), step
+    assert "pulse_amplitude_min" in step["attempts"][0]["reason"]
+    with open_session(Path(result["session"])) as session:
+        session.verify()
+        (attempt,) = [attempt for attempt in session.attempts() if attempt.kind == "sequence"]
+    assert attempt.fault
+    assert len([capture for capture in attempt.captures if capture.kind == "exposure"]) == 2 * 3
+
+
 def on_annex_d(lab: Lab) -> None:
     """On the network of Annex D, wired terminal to terminal."""
     lab.change(lab.campaign, "simulated_gradient_injection", "annex_d_gradient_injection")
