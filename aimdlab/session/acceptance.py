@@ -9,7 +9,8 @@ from typing import Any
 from aimdlab.errors import RecordAlteredError
 from aimdlab.session import canonical
 from aimdlab.session.canonical import Encodable
-from aimdlab.session.events import Event, EventLog
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import Event
 from aimdlab.session.header import SessionHeader
 
 ACCEPTED = "resume.accepted"

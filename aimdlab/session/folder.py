@@ -17,7 +17,7 @@ from aimdlab.session.attempt_record import StoredRecord, check_attempt, make_rec
 from aimdlab.session.base import COMMITTED, FOUND, commit_of
 from aimdlab.session.chain import check_links
 from aimdlab.session.codes import DEFAULT_COMPRESSION, Compression, known_compression
-from aimdlab.session.events import EventLog
+from aimdlab.session.event_log import EventLog
 from aimdlab.session.folder_reader import (
     ATTEMPTS_FOLDER,
     COMPRESSION,

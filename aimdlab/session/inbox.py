@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 from aimdlab import _platform
 from aimdlab.errors import ConfigurationError, RecordError
 from aimdlab.session import canonical
-from aimdlab.session.events import EventLog
+from aimdlab.session.event_log import EventLog
 from aimdlab.session.pc_clock import Stamp
 
 FOLDER = "inbox"

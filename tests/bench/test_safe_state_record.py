@@ -11,7 +11,8 @@ from aimdlab.bench.clock import RealClock
 from aimdlab.bench.roles import Role
 from aimdlab.errors import LinkError, SafeStateError
 from aimdlab.session.canonical import NO_HASH
-from aimdlab.session.events import EventLog, read_events
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import read_events
 
 
 class Generator:

@@ -15,7 +15,8 @@ from aimdlab.sequencer.consent import Consent, Settlement
 from aimdlab.sequencer.unchanged import PlannedAgain, instruments_again, plan_again, world_facts
 from aimdlab.sequencer.unlike import first_lines
 from aimdlab.session.acceptance import Basis, Changes, acceptances, basis_of, record_acceptance
-from aimdlab.session.events import EventLog, read_events
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import read_events
 from aimdlab.session.header import SessionHeader, new_header
 from campaign_files import TODAY, Files
 

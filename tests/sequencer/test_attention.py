@@ -6,7 +6,7 @@ import pytest
 
 from aimdlab.errors import GuardianError, StoppedByPersonError
 from aimdlab.sequencer.attention import Attention
-from aimdlab.session.events import EventLog
+from aimdlab.session.event_log import EventLog
 from aimdlab.session.inbox import Inbox, send
 
 

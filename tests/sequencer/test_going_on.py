@@ -25,7 +25,8 @@ from aimdlab.sequencer.runs import Owner, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Course, Tries
 from aimdlab.sequencer.unchanged import PlannedAgain, plan_again
 from aimdlab.session.acceptance import Changes, basis_of
-from aimdlab.session.events import EventLog, read_events
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import read_events
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import SessionHeader, new_header
 from aimdlab.session.inbox import send, waiting

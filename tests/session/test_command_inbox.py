@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from aimdlab.errors import ConfigurationError
-from aimdlab.session.events import EventLog, read_events
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import read_events
 from aimdlab.session.inbox import Inbox, send
 
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from aimdlab import _platform
 from aimdlab.errors import BenchError, RecordAlteredError, RecordError
-from aimdlab.session.events import EventLog, read_events
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import read_events
 
 ANCHOR = "a" * 64
 

@@ -21,7 +21,8 @@ from aimdlab.capture import Capture
 from aimdlab.errors import RecordError
 from aimdlab.session import canonical, hdf5, inspection
 from aimdlab.session.chunks import zstandard_content_bytes
-from aimdlab.session.events import LARGEST_LINE_BYTES, EventLog
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import LARGEST_LINE_BYTES
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal

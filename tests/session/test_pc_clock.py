@@ -17,7 +17,8 @@ from aimdlab import _platform
 from aimdlab._platform import TimeSynchronisation
 from aimdlab._platform._pc_clock import read_w32tm
 from aimdlab.session import pc_clock
-from aimdlab.session.events import Event, EventLog, read_events
+from aimdlab.session.event_log import EventLog
+from aimdlab.session.events import Event, read_events
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import new_header
 from aimdlab.session.inbox import Inbox, send, waiting
