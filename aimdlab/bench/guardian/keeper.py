@@ -45,6 +45,7 @@ class Keeper:
         self._leaving = False
         self._ready = threading.Event()
         self._made_safe = threading.Event()
+        self._armed = threading.Event()
         self._problems: dict[str, str] = {}
         self._not_safe: dict[str, str] = {}
         self._lost = ""
@@ -105,9 +106,16 @@ class Keeper:
         self._say("session", str(folder.absolute()))
 
     def arm(self, on: bool) -> None:
-        """Tell it whether outputs may be on: only then a run that gives no sign of life is ended."""
+        """Tell it whether outputs may be on: only then a run that gives no sign of life is ended.
+
+        Returns once it knows; GuardianError if it is lost instead.
+        """
         self.sign()
+        self._armed.clear()
         self._say("armed", on)
+        while not self._armed.wait(_SLICE_S):
+            self.check()  # one that does not answer is ended, and lost then
+            self.sign()
 
     def sign(self) -> None:
         """A sign of life of the main thread; as cheap as can be."""
@@ -232,6 +240,8 @@ class Keeper:
             case "safe", {"done": list(), "problems": dict() as problems}:
                 self._not_safe = problems
                 self._made_safe.set()
+            case "armed", bool():
+                self._armed.set()
             case "refused", str():
                 self._lose(value)
             case _:

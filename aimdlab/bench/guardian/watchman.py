@@ -126,6 +126,7 @@ class Guardian:
                 if value and not self._was_armed:
                     self._was_armed = True
                     self._log.record("armed", "outputs may be on from now on: a run that gives no sign is replaced")
+                self._answer(message("armed", value))
             case "session", str():
                 self._session = Path(value)
                 self._log.follow(self._session)
