@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from aimdlab.session.header import SessionHeader, new_header
 from aimdlab.session.keys import bench_key
 from aimdlab.session.model import Attempt
 from aimdlab.session.seal import seal
+from read_everything import Reader
 
 MakeAttempt = Callable[..., Attempt]
 MakeSession = Callable[..., SessionFolder]
@@ -128,3 +130,35 @@ def make_session(tmp_path: Path) -> MakeSession:
 def sealed_content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of such a session when it is sealed, made once."""
     return seal(session_at(tmp_path_factory.mktemp("sealed") / "session")).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def _to_be_copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A running session of one attempt and a sealed one of three."""
+    path = tmp_path_factory.mktemp("base")
+    with SessionFolder.create(path / "running", header_of(4)) as folder:
+        folder.commit(attempt_of(0))
+    with SessionFolder.create(path / "sealed", header_of(4)) as folder:
+        for step in range(3):
+            folder.commit(attempt_of(step))
+        seal(folder)
+    return path
+
+
+@pytest.fixture
+def running(_to_be_copied: Path, tmp_path: Path) -> Path:
+    """The folder of a session of one attempt, open to nobody."""
+    return Path(shutil.copytree(_to_be_copied / "running", tmp_path / "running"))
+
+
+@pytest.fixture
+def sealed(_to_be_copied: Path, tmp_path: Path) -> Path:
+    """The sealed file of a session of three attempts, not signed."""
+    return Path(shutil.copy(_to_be_copied / "sealed.h5", tmp_path))
+
+
+@pytest.fixture(scope="session")
+def reader() -> Iterator[Reader]:
+    """A process that reads sessions."""
+    with Reader() as process:
+        yield process

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,6 @@ def test_the_map_of_a_sealed_file_is_right(signed: Path) -> None:
         assert "header" in owners.of(content.index(file["entry/header"][()]))[1]
         values = np.asarray(file["entry/reading_ambient_temperature/value"][:])
         assert "reading" in owners.of(content.index(values.tobytes()))[1]
-
-
-@pytest.fixture(scope="module")
-def reader() -> Iterator[Reader]:
-    with Reader() as process:
-        yield process
 
 
 @pytest.fixture(scope="module")

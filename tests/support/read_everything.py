@@ -12,6 +12,8 @@ from typing import Any
 
 from patience import LIMIT_S
 
+MEMORY_BYTES = 1 << 30
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -26,6 +28,14 @@ class Answers:
     errors: dict[str, str]
     surprises: dict[str, str]
     peak_bytes: int
+
+
+def assert_refused(answers: Answers, way: str = "verify") -> str:
+    """No way of reading did more than raise an error, in bounded memory; what that way's error said."""
+    assert not answers.surprises
+    assert answers.peak_bytes < MEMORY_BYTES
+    assert way in answers.errors
+    return answers.errors[way]
 
 
 class Reader:
