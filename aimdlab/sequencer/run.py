@@ -11,30 +11,24 @@ A run that goes on with an interrupted session repeats what comes before the fir
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aimdlab.bench.bench import Bench
-from aimdlab.config.test import TestFile
-from aimdlab.errors import InstrumentError, SafeStateError
-from aimdlab.procedures.protocol import PERSON, Procedure, Step
+from aimdlab.errors import SafeStateError
+from aimdlab.procedures.protocol import PERSON, Step
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_SEQUENCE
-from aimdlab.scoring.results import Criterion, Verdict
-from aimdlab.sequencer.attempt import run_attempt
+from aimdlab.scoring.results import Verdict
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.faults import FaultPolicy
 from aimdlab.sequencer.plan import Plan, PlannedTest
 from aimdlab.sequencer.preamble import Preamble, preamble_of
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.runs import ENDED, INTERRUPTED, RESUMED, STARTED, owner_data
-from aimdlab.sequencer.tries import Course, Suspicion, Tries, damaged
-from aimdlab.session.base import BEGUN
+from aimdlab.sequencer.tries import Suspicion, Tries, damaged
+from aimdlab.sequencer.trying import Result, Trying, Way
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
-from aimdlab.session.verdicts import Tried, deciding_attempt, step_verdict
-
-# Before an exposure that was not proven is repeated, times the repetition: a hand at a cable is gone after a moment.
-_SETTLES_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -61,16 +55,14 @@ class _Doing:
     """One test being done.
 
     Attributes:
-        procedure, criteria, test: what it is.
-        course: where it stands.
+        name: of the test.
+        way: how its steps are tried.
         preamble: its steps before the first exposure.
         repeated: whether these were done before, by a run that was interrupted.
     """
 
-    procedure: Procedure
-    criteria: Sequence[Criterion]
-    test: TestFile
-    course: Course
+    name: str
+    way: Way
     preamble: Preamble
     repeated: bool
 
@@ -116,18 +108,14 @@ class Run:
     ) -> None:
         self._plan = plan
         self._bench = bench
-        self._session = session
         self._attention = attention
         self._progress = progress
-        self._mark = mark
         self._resumed = tries is not None
         self._tries = tries or Tries([step.as_record() for step in plan.steps])
         self._facts = dict(facts or {})
         self._unattended = unattended
         self._faults = FaultPolicy(plan.campaign.campaign.file.faults, bench, attention.check, progress.trouble)
-        self._exposure_s = 0.0
-        self._last_reason = ""
-        self._spoiled: InstrumentError | None = None  # the fault that left the last step INVALID
+        self._trying = Trying(bench, session, self._tries, self._faults, progress, attention.check, mark)
 
     def execute(self) -> RunResult:
         """Do every step that is not done; the bench is safe when this returns or raises."""
@@ -157,7 +145,7 @@ class Run:
         result = RunResult(
             ended_early=end.reason,
             can_go_on=end.can_go_on,
-            exposure_s=self._exposure_s,
+            exposure_s=self._trying.exposure_s,
             bench_s=self._bench.clock.now_s() - started_bench_s,
             wall_s=time.monotonic() - started_s,
         )
@@ -201,11 +189,11 @@ class Run:
                 self._pass_over(step)
             return _GO_ON
         device = test.subject.device.file
+        file = test.subject.test.file
+        procedure = test.procedure(self._bench, test.subject)
         doing = _Doing(
-            procedure=test.procedure(self._bench, test.subject),
-            criteria=[limit.criterion() for limit in device.criteria],
-            test=test.subject.test.file,
-            course=course,
+            name=file.name,
+            way=Way(procedure, [limit.criterion() for limit in device.criteria], file.retries, course),
             preamble=preamble_of(test, self._verdict_if_done, unattended=self._unattended),
             repeated=tries.before > 0,
         )
@@ -263,22 +251,22 @@ class Run:
 
     def _do(self, doing: _Doing, step: Step) -> _End:
         """Do one step; returns why the campaign must end, if it must."""
-        verdict = self._do_step(doing, step)
+        result, course = self._trying.until_it_stands(step, doing.way), doing.way.course
         if step.kind == KIND_SEQUENCE:
-            self._faults.step_ended(step, self._spoiled)
-        elif self._spoiled is not None:
-            raise self._faults.cannot_do_without(step, self._spoiled)
-        if step.kind in (PERSON, KIND_BASELINE) and verdict is not Verdict.PASS:
-            return self._not_ready(doing, step, verdict)
+            self._faults.step_ended(step, result.spoiled)
+        elif result.spoiled is not None:
+            raise self._faults.cannot_do_without(step, result.spoiled)
+        if step.kind in (PERSON, KIND_BASELINE) and result.verdict is not Verdict.PASS:
+            return self._not_ready(doing, step, result)
         if step.kind == KIND_SEQUENCE:
-            if doing.course.ended:
-                return _End(doing.course.ended)
-            if doing.course.suspicion is not None:
-                return self._check(doing, doing.course.suspicion)
+            if course.ended:
+                return _End(course.ended)
+            if course.suspicion is not None:
+                return self._check(doing, course.suspicion)
         return _GO_ON
 
-    def _not_ready(self, doing: _Doing, step: Step, verdict: Verdict) -> _End:
-        what = f"{step.title} of {doing.test.name!r} is {verdict} ({self._last_reason})."
+    def _not_ready(self, doing: _Doing, step: Step, result: Result) -> _End:
+        what = f"{step.title} of {doing.name!r} is {result.verdict} ({result.reason})."
         if step.index not in doing.preamble.steps:
             return _End(what)
         if doing.repeated:
@@ -296,10 +284,11 @@ class Run:
 
     def _check(self, doing: _Doing, suspicion: Suspicion) -> _End:
         """Check the device after an exposure that it did not pass."""
-        verdict = self._do_step(doing, doing.course.check)
-        if self._spoiled is not None:
-            raise self._faults.cannot_do_without(doing.course.check, self._spoiled)
-        return _GO_ON if verdict is Verdict.PASS else _End(damaged(suspicion, verdict, self._last_reason))
+        check = doing.way.course.check
+        result = self._trying.until_it_stands(check, doing.way)
+        if result.spoiled is not None:
+            raise self._faults.cannot_do_without(check, result.spoiled)
+        return _GO_ON if result.verdict is Verdict.PASS else _End(damaged(suspicion, result.verdict, result.reason))
 
     def _instruct(self, doing: _Doing, step: Step) -> None:
         """Have a person do what must be done before ``step``; the bench is safe meanwhile."""
@@ -312,67 +301,3 @@ class Run:
         events.record("person.asked", instruction.text, source="sequencer", durable=True, step=step.id)
         self._bench.operator.carry_out(instruction.kind, instruction.target, instruction.text)
         events.record("person.done", instruction.text, source="operator", durable=True, step=step.id)
-
-    def _do_step(self, doing: _Doing, step: Step) -> Verdict:
-        """Try ``step`` until an attempt stands; what these attempts came to.
-
-        It is tried again at most ``retries`` times because its exposure was not proven, and after an instrument's fault
-        as often as the fault policy allows. INVALID under a proven exposure stands too: to expose again until the
-        device can be judged would hide a failure.
-        """
-        tried: list[Tried] = []
-        not_proven = 0
-        self._faults.begin_step()
-        while True:
-            self._faults.before_attempt()
-            self._session.require_room(step.index)
-            number = self._tries.next_number(step.index)
-            self._progress.step_started(step, number)
-            self._mark(step.index, number)
-            # Before anything is switched on: an attempt that is cut off leaves this trace.
-            self._bench.events.record(
-                BEGUN,
-                f"step {step.id} ({step.title}), attempt {number} begins",
-                source="sequencer",
-                durable=True,
-                index=step.index,
-                step=step.id,
-                attempt=number,
-            )
-            ended = run_attempt(
-                doing.procedure, self._bench, step, number, doing.criteria, self._progress, self._faults
-            )
-            attempt = ended.attempt
-            self._exposure_s += attempt.exposure_s
-            self._session.commit(attempt)
-            self._bench.events.record(
-                "attempt.scored",
-                f"step {step.id} ({step.title}), attempt {number}: {attempt.score.verdict}. {attempt.score.reason}",
-                source="sequencer",
-                step=step.id,
-                attempt=number,
-                verdict=attempt.score.verdict.value,
-            )
-            self._progress.attempt_done(step, number, attempt.score)
-            tried.append(self._tries.add(step.index, number, attempt.score))
-            doing.course.take(step.index, tried[-1])
-            if ended.unsafe is not None:
-                raise ended.unsafe
-            again = False
-            if attempt.score.stands:
-                self._spoiled = None
-            elif ended.fault is not None:
-                self._spoiled = ended.fault
-                again = self._faults.tries_again(ended.fault, step, number)
-            else:
-                self._spoiled = None
-                not_proven += 1
-                again = not_proven <= doing.test.retries
-                if again:
-                    self._faults.start_afresh()
-                    self._bench.clock.sleep(_SETTLES_S * not_proven)
-            if not again:
-                deciding = deciding_attempt(tried)
-                self._last_reason = deciding.reason if deciding is not None else attempt.score.reason
-                return step_verdict(tried)
-            self._attention.check()
