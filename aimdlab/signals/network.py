@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aimdlab.errors import ConfigurationError
 from aimdlab.signals.transfer import Reals, Transfer
+from aimdlab.signals.turn import Turn
 
 _INSTANT = 1e-12
 """Time constants below this part of the slowest are rounding of 0."""
@@ -91,15 +92,16 @@ class Network:
 
     def resistor_powers_w(self, levels: Sequence[float], durations_s: Sequence[float]) -> dict[str, float]:
         """Mean power in every resistor, by name, while the source repeats these steps for ever."""
+        turn = Turn(levels, durations_s)
         return {
-            element.name: self.transfer(element.a, element.b).mean_square(levels, durations_s) / element.value
+            element.name: self.transfer(element.a, element.b).mean_square(turn) / element.value
             for element in self.elements
             if element.kind == "R"
         }
 
     def source_power_w(self, levels: Sequence[float], durations_s: Sequence[float]) -> float:
         """Mean power that the source delivers; the sum of ``resistor_powers_w``."""
-        return self._transfer(-self._source_current).mean_product(levels, durations_s)
+        return self._transfer(-self._source_current).mean_product(Turn(levels, durations_s))
 
     def input_impedance(self, frequency_hz: ArrayLike) -> NDArray[np.complex128]:
         """Complex impedance, ohm, that the source sees."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aimdlab.errors import ConfigurationError
+from aimdlab.signals.turn import Turn
 
 Reals = NDArray[np.float64]
 
@@ -77,7 +78,7 @@ class Transfer:
         """The share of every mode in the answer to a constant, shape (m,)."""
         return -self.gains / self.rates_per_s
 
-    @property
+    @cached_property
     def dc(self) -> float:
         """The answer to a constant 1."""
         return self.direct + float(self.weights.sum())
@@ -127,23 +128,22 @@ class Transfer:
                 state = _states(source, rate)[piece]
                 yield gain * (state * np.exp(rate * since_s) + _driven(source, rate, piece, since_s))
 
-    def mean_square(self, levels: ArrayLike, durations_s: ArrayLike) -> float:
-        """The mean of the answer's square over one turn of a source that repeats these steps for ever."""
-        u, t, start = self._turn(levels, durations_s)
+    def mean_square(self, turn: Turn) -> float:
+        """The mean of the answer's square while the source repeats ``turn`` for ever."""
+        u, t, modes = turn.levels, turn.durations_s, turn.modes(self.rates_per_s)
         settled = self.dc * u
         # Within a step the answer is settled + sum of tails * exp(rate * t): the square is integrated term by term.
-        tails = (start + u[:, None] / self.rates_per_s) * self.gains
-        rates = self.rates_per_s[:, None] + self.rates_per_s[None, :]
-        single = (tails * _integral(self.rates_per_s, t[:, None])).sum(axis=1)
-        double = (tails[:, :, None] * tails[:, None, :] * _integral(rates, t[:, None, None])).sum(axis=(1, 2))
+        tails = (modes.starts + u[:, None] / self.rates_per_s) * self.gains
+        single = (tails * modes.single).sum(axis=1)
+        double = (tails[:, :, None] * tails[:, None, :] * modes.double).sum(axis=(1, 2))
         return float((settled**2 * t + 2.0 * settled * single + double).sum() / t.sum())
 
-    def mean_product(self, levels: ArrayLike, durations_s: ArrayLike) -> float:
+    def mean_product(self, turn: Turn) -> float:
         """The mean of the answer times the source, for the same source as ``mean_square``."""
-        u, t, start = self._turn(levels, durations_s)
-        tails = (start + u[:, None] / self.rates_per_s) * self.gains
-        integral = self.dc * u * t + (tails * _integral(self.rates_per_s, t[:, None])).sum(axis=1)
-        return float((u * integral).sum() / t.sum())
+        u, t, modes = turn.levels, turn.durations_s, turn.modes(self.rates_per_s)
+        tails = (modes.starts + u[:, None] / self.rates_per_s) * self.gains
+        integrals = self.dc * u * t + (tails * modes.single).sum(axis=1)
+        return float((u * integrals).sum() / t.sum())
 
     def _turns_s(self) -> list[float]:
         """When the answer to a step turns: where the impulse's answer crosses zero."""
@@ -168,35 +168,11 @@ class Transfer:
             turns.append(float(middle))
         return turns
 
-    def _turn(self, levels: ArrayLike, durations_s: ArrayLike) -> tuple[Reals, Reals, Reals]:
-        """Levels and durations, shape (k,), and the modes at the start of every step, shape (k, m)."""
-        u, t = np.asarray(levels, dtype=np.float64), np.asarray(durations_s, dtype=np.float64)
-        if u.shape != t.shape or u.ndim != 1 or not u.size or not (t > 0).all() or not np.isfinite(u).all():
-            raise ConfigurationError("a periodic source needs as many finite levels as durations above 0")
-        decay = np.exp(t[:, None] * self.rates_per_s)
-        driven = u[:, None] * _integral(self.rates_per_s, t[:, None])
-        # From rest through one turn; what a turn leaves of its beginning then says where it begins.
-        state = np.zeros(self.rates_per_s.size)
-        for a, b in zip(decay, driven, strict=True):
-            state = a * state + b
-        state = state / -np.expm1(t.sum() * self.rates_per_s)
-        starts = np.empty_like(decay)
-        for k, (a, b) in enumerate(zip(decay, driven, strict=True)):
-            starts[k] = state
-            state = a * state + b
-        return u, t, starts
-
 
 def held(levels: Sequence[float], durations_s: Sequence[float], start_s: float = 0.0) -> HeldSource:
     """A source of these steps, one after another from ``start_s``; the last is held for ever, before it 0."""
     starts = start_s + np.concatenate([[0.0], np.cumsum(durations_s)])[:-1]
     return HeldSource(np.concatenate([[start_s], starts]), np.concatenate([[0.0], np.asarray(levels, float)]))
-
-
-def _integral(rate: Reals, t: Reals) -> Reals:
-    """Integral of exp(rate * t) from 0 to t."""
-    answer: Reals = np.expm1(rate * t) / rate
-    return answer
 
 
 def _driven(source: HeldSource, rate: float, piece: NDArray[np.intp] | slice, since_s: Reals) -> Reals:

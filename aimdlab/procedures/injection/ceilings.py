@@ -7,6 +7,7 @@ them; peak powers are those of the pulses once an edge is over; mean powers are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from aimdlab.bench.ceilings import Ceiling, Shape, StepCeilings, peak, peak_power
 from aimdlab.config.bench import BenchFile, MonitorEntry
@@ -18,6 +19,7 @@ from aimdlab.procedures.injection.network import InjectionPath
 from aimdlab.procedures.protocol import Subject
 from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
 from aimdlab.signals.transfer import Transfer
+from aimdlab.signals.turn import Turn
 from aimdlab.standard.gradient_signal import T_EDGE_MAX_S
 
 _INPUT_C = "injection network, input C"
@@ -84,10 +86,12 @@ def _source(parts: Parts) -> Iterator[Ceiling]:
 
 def _network(bench: BenchFile, path: InjectionPath) -> Iterator[Ceiling]:
     network = bench.injection_network
+    # Every resistor is asked for its power of the same shape, one after the other.
+    turn_of = lru_cache(maxsize=1)(_turn_of)
     yield Ceiling(_INPUT_C, "injection_network.rated_input", path.rated_input_v, "V", peak(1.0))
     for name, resistor in path.resistors.items():
         part = f"injection network, {name}"
-        mean = _mean_power(resistor.across, resistor.resistance_ohm)
+        mean = _mean_power(resistor.across, resistor.resistance_ohm, turn_of)
         yield Ceiling(f"{part} (mean power)", resistor.rating_key, resistor.rating_w, "W", mean, order=2)
         if resistor.peak_rating_w is not None:
             # No resistor is harmed by what charges a capacitor while an edge lasts.
@@ -137,5 +141,9 @@ def _input(name: str, monitor: MonitorEntry, factor: float, pulse_v: float) -> C
     return Ceiling(part, key, monitor.rated_input, "V", at_input, offset=pulse_v / monitor.factor)
 
 
-def _mean_power(across: Transfer, resistance_ohm: float) -> Callable[[Shape], float]:
-    return lambda shape: across.mean_square(shape.levels, shape.durations_s) / resistance_ohm
+def _mean_power(across: Transfer, resistance_ohm: float, turn_of: Callable[[Shape], Turn]) -> Callable[[Shape], float]:
+    return lambda shape: across.mean_square(turn_of(shape)) / resistance_ohm
+
+
+def _turn_of(shape: Shape) -> Turn:
+    return Turn(shape.levels, shape.durations_s)
