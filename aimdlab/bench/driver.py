@@ -57,8 +57,8 @@ class Link(Protocol):
         """Send one message and read one line."""
         ...
 
-    def query_block(self, command: str) -> bytearray:
-        """Send one message and read a definite-length block by its own length."""
+    def query_block(self, command: str) -> memoryview:
+        """Send one message and read a definite-length block by its own length, into memory of its own."""
         ...
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-from aimdlab.bench._visa import SLOWEST_BYTES_PER_S, Port, PortFault, open_port, shared_manager
+import numpy as np
+
+from aimdlab.bench._port import SLOWEST_BYTES_PER_S, Port, PortFault
+from aimdlab.bench._visa import open_port, shared_manager
 from aimdlab.bench._worker import Abandoned, LinkWorker
 from aimdlab.bench.clock import Clock
 from aimdlab.errors import InstrumentError, LinkError
@@ -141,18 +144,19 @@ class VisaLink:
 
         return self._call(command, exchange)
 
-    def query_block(self, command: str) -> bytearray:
-        """Send one message and read a definite-length block by its own length."""
+    def query_block(self, command: str) -> memoryview:
+        """Send one message and read a definite-length block by its own length, into memory of its own."""
         message = self._encode(command)
 
-        def exchange(port: Port) -> bytearray:
+        def exchange(port: Port) -> memoryview:
             self._send(port, command, message)
             port.begin_block()
             length = _block_length(port)
             self._worker.allow(self._longest_s(length))
-            block = port.receive_exactly(length)
+            block = _memory(length)
+            port.receive_into(block)
             port.end_block()
-            self._show("<", f"#<{len(block)} bytes>")
+            self._show("<", f"#<{length} bytes>")
             return block
 
         return self._call(command, exchange)
@@ -295,10 +299,18 @@ class VisaLink:
 
 def _block_length(port: Port) -> int:
     """Read the header ``#<d><length>`` of a definite-length block (IEEE 488.2, 8.7.9)."""
-    start = bytes(port.receive_exactly(2))
+    start = port.receive_few(2)
     if start[:1] != b"#" or start[1:] not in b"123456789":
         raise PortFault(f"a block was expected, but the reply begins {start!r}")
-    length = bytes(port.receive_exactly(int(start[1:])))
+    length = port.receive_few(int(start[1:]))
     if not length.isdigit():
         raise PortFault(f"a block was expected, but the reply begins {start + length!r}")
     return int(length)
+
+
+def _memory(size: int) -> memoryview:
+    """Memory for a block, which an array can stand on; not filled with zeros first, as a bytearray is."""
+    try:
+        return memoryview(np.empty(size, np.uint8))
+    except MemoryError:
+        raise PortFault(f"there is no memory for a block that says it has {size} bytes") from None
