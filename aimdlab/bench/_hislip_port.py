@@ -5,6 +5,7 @@ payload of a response is received here, through the session's protocol object: i
 zeros, and a caller that wants the bytes elsewhere copies them once more, four calls through ``viRead`` for one block.
 """
 
+# ruff: noqa: SLF001 - the protocol object has no public way to its payload
 from __future__ import annotations
 
 import socket
@@ -12,7 +13,7 @@ from typing import Any
 
 from pyvisa.resources import MessageBasedResource
 
-from aimdlab.bench._message_port import MessagePort
+from aimdlab.bench._message_port import VISA_FAULTS, MessagePort
 from aimdlab.bench._patience import Patience, deadline_s
 from aimdlab.bench._port import LINE_LIMIT_BYTES, PortFault, endless
 
@@ -27,7 +28,7 @@ class HislipPort(MessagePort):
     def __init__(self, resource: MessageBasedResource, interface: Any, timeout_ms: int) -> None:
         super().__init__(resource, timeout_ms)
         self._interface = interface
-        self._sync: socket.socket = interface._sync  # noqa: SLF001 - see the module's docstring
+        self._sync: socket.socket = interface._sync
         self._patience = Patience(self._sync)
         self._view = memoryview(bytearray(_BUFFER_BYTES))
         self._begin = self._end = 0  # what of the buffer was received and not taken yet
@@ -35,9 +36,11 @@ class HislipPort(MessagePort):
     def send(self, message: bytes) -> None:
         if self._begin < self._end:
             raise PortFault(f"out of step: {bytes(self._view[self._begin : self._end][:40])!r} was never read")
-        with self._faults("sending"):
+        try:
             self._patience.until(deadline_s(len(message), self._timeout_s), self._timeout_s)
             self._interface.send(message)
+        except VISA_FAULTS as error:
+            raise self._fault("sending", error) from error
 
     def receive_few(self, count: int) -> bytes:
         if self._end - self._begin >= count:
@@ -87,18 +90,20 @@ class HislipPort(MessagePort):
     def _receive(self, target: memoryview, until_s: float) -> int:
         """Receive at least one byte of the message; 0 if it has come to its end."""
         interface = self._interface
-        with self._faults("reading"):
+        try:
             self._patience.until(until_s, self._timeout_s)
-            while interface._payload_remaining <= 0:  # noqa: SLF001
-                if interface._msg_type == "DataEnd":  # noqa: SLF001
-                    interface._rmt = 1  # noqa: SLF001 - the instrument is told with the next message that all was read
+            while interface._payload_remaining <= 0:
+                if interface._msg_type == "DataEnd":
+                    interface._rmt = 1  # the next message says that this one was read to its end
                     return 0
-                interface._msg_type, interface._payload_remaining = interface._next_data_header()  # noqa: SLF001
-            received = self._sync.recv_into(target[: interface._payload_remaining])  # noqa: SLF001
-            if not received:
-                raise PortFault("the instrument closed the connection")
-            interface._payload_remaining -= received  # noqa: SLF001
-            return received
+                interface._msg_type, interface._payload_remaining = interface._next_data_header()
+            received = self._sync.recv_into(target[: interface._payload_remaining])
+        except VISA_FAULTS as error:
+            raise self._fault("reading", error) from error
+        if not received:
+            raise PortFault("the instrument closed the connection in the middle of its reply")
+        interface._payload_remaining -= received
+        return received
 
 
 def can_receive_into(interface: object) -> bool:

@@ -144,10 +144,13 @@ class MessagePort:
         try:
             yield
         except VISA_FAULTS as error:
-            late = isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout
-            if late or isinstance(error, TimeoutError):
-                raise PortFault(f"no end of {doing} within {self._timeout_s:g} s") from error
-            raise PortFault(f"the connection broke while {doing} ({reason(error)})") from error
+            raise self._fault(doing, error) from error
+
+    def _fault(self, doing: str, error: Exception) -> PortFault:
+        late = isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout
+        if late or isinstance(error, TimeoutError):
+            return PortFault(f"no end of {doing} within {self._timeout_s:g} s")
+        return PortFault(f"the connection broke while {doing} ({reason(error)})")
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -311,6 +311,6 @@ def _block_length(port: Port) -> int:
 def _memory(size: int) -> memoryview:
     """Memory for a block, which an array can stand on; not filled with zeros first, as a bytearray is."""
     try:
-        return memoryview(np.empty(size, np.uint8))
+        return np.empty(size, np.uint8).data
     except MemoryError:
         raise PortFault(f"there is no memory for a block that says it has {size} bytes") from None
