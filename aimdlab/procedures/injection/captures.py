@@ -132,8 +132,25 @@ def acquisitions_of(
     signal: InjectedSignal | None,
 ) -> Acquisitions:
     """The oscilloscope's settings for one step; without a ``signal`` nothing is injected."""
+    margin_s = watched_s(device_file, pulse.interval_s)
+    exposure = exposure_setup(parts, settings, pulse, ivamp, exposed_s, margin_s, triggered=signal is not None)
+    if signal is None:
+        return Acquisitions(None, exposure)
+    return Acquisitions(verify_setup(parts, settings, ivamp, signal.burst_s, signal.cycles), exposure)
+
+
+def exposure_setup(
+    parts: Parts,
+    settings: CaptureSettings,
+    pulse: ShownPulse,
+    ivamp: float,
+    exposed_s: float,
+    margin_s: float,
+    *,
+    triggered: bool,
+) -> ScopeSetup:
+    """Both monitors over the exposure and ``margin_s`` before and after it; ``triggered`` by the signal, if any."""
     path = parts.path
-    margin_s = _margin_s(device_file, pulse.interval_s)
     at_d = ivamp * path.test_point_factor
     shown_v = _HEADROOM * at_d + _back_v(path, pulse, at_d)
     injection = ScopeChannel(parts.injection.channel, shown_v / parts.injection.factor)
@@ -143,21 +160,25 @@ def acquisitions_of(
     )
     source, level_v = _trigger(parts, at_d)
     # A little more than the exposure and the margin, as the clocks of generator and oscilloscope may differ.
-    exposure = ScopeSetup(
+    return ScopeSetup(
         channels=(injection, device),
         span_s=1.001 * exposed_s + margin_s,
         pre_trigger_s=margin_s,
         sample_rate_hz=settings.exposure_rate,
-        trigger_source=None if signal is None else source,
+        trigger_source=source if triggered else None,
         trigger_level_v=level_v,
     )
-    if signal is None:
-        return Acquisitions(None, exposure)
+
+
+def verify_setup(parts: Parts, settings: CaptureSettings, ivamp: float, burst_s: float, cycles: int) -> ScopeSetup:
+    """Test point D over the beginning of a burst of so many ``cycles``."""
+    at_d = ivamp * parts.path.test_point_factor
+    source, level_v = _trigger(parts, at_d)
     # Two cycles show every kind of pulse and joint; how many there are is counted in the exposure.
-    looked_at_s = min(signal.burst_s, _VERIFIED_CYCLES * signal.burst_s / signal.cycles)
+    looked_at_s = min(burst_s, _VERIFIED_CYCLES * burst_s / cycles)
     # In its own range, for the level's sake: a device pulse that falls into it clips, and it is taken again.
     at_level = ScopeChannel(parts.injection.channel, _HEADROOM * at_d / parts.injection.factor)
-    verify = ScopeSetup(
+    return ScopeSetup(
         channels=(at_level,),
         span_s=1.1 * looked_at_s,
         pre_trigger_s=0.1 * looked_at_s,
@@ -165,7 +186,6 @@ def acquisitions_of(
         trigger_source=source,
         trigger_level_v=level_v,
     )
-    return Acquisitions(verify, exposure)
 
 
 def _back_v(path: InjectionPath, pulse: ShownPulse, at_d: float) -> float:
@@ -183,7 +203,7 @@ def _trigger(parts: Parts, at_d: float) -> tuple[int | Literal["external"], floa
     return parts.injection.channel, at_d / parts.injection.factor / 2
 
 
-def _margin_s(device: DeviceFile, interval_s: float) -> float:
+def watched_s(device: DeviceFile, interval_s: float) -> float:
     """How long the device is watched before and after the exposure.
 
     Long enough to see the pulses at both ends of an interval that the exposure's edges cut, or, if there is none, that

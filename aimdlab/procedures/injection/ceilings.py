@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from aimdlab.bench.ceilings import Ceiling, Shape, StepCeilings, peak, peak_power
+from aimdlab.bench.ceilings import Ceiling, Demand, Shape, StepCeilings, peak, peak_power
 from aimdlab.config.bench import BenchFile, MonitorEntry
 from aimdlab.config.device import DeviceFile
 from aimdlab.config.injection_network import AnnexDNetwork, ResistiveNetwork
@@ -36,6 +36,33 @@ def bench_ceilings(subject: Subject, parts: Parts) -> StepCeilings:
             *_oscilloscope(bench, parts, subject.device.file),
         )
     )
+
+
+class Demands:
+    """What the signals of one test ask of the bench; of most parts every signal of one level asks the same.
+
+    Args:
+        ceilings: of the bench.
+        gain: of the drive amplifier.
+    """
+
+    def __init__(self, ceilings: StepCeilings, gain: float) -> None:
+        self._ceilings, self._gain = ceilings, gain
+        self._last: dict[float, tuple[tuple[float, ...], tuple[Demand, ...]]] = {}
+
+    def of(self, per_volt: tuple[float, ...], level_v: float) -> tuple[Demand, ...]:
+        """Of a signal of ``level_v`` at input C, of which one volt is ``per_volt`` to each ceiling."""
+        source_v = level_v / self._gain
+        if level_v not in self._last:
+            demands = self._ceilings.demands(per_volt, source_v, self._gain)
+        else:
+            before = zip(*self._last[level_v], strict=True)
+            demands = tuple(
+                demand if one == known else ceiling.demand(one, source_v, self._gain)
+                for ceiling, one, (known, demand) in zip(self._ceilings.ceilings, per_volt, before, strict=True)
+            )
+        self._last[level_v] = per_volt, demands
+        return demands
 
 
 def for_step(bench: StepCeilings, level_v: float, trim: float) -> StepCeilings:

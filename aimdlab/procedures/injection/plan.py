@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
 
-from aimdlab.bench.ceilings import Demand
-from aimdlab.bench.roles import ScopeSetup
+from aimdlab.bench.ceilings import Demand, StepCeilings
 from aimdlab.config.device import Therapy
-from aimdlab.config.loading import problem, validate_part
-from aimdlab.errors import InstrumentError
-from aimdlab.procedures.injection.captures import (
-    Acquisitions,
-    CaptureSettings,
-    Parts,
-    ShownPulse,
-    acquisitions_of,
-    find_parts,
-)
-from aimdlab.procedures.injection.ceilings import bench_ceilings, for_step, unstated
+from aimdlab.config.loading import validate_part
+from aimdlab.procedures.injection.captures import CaptureSettings, Parts, ShownPulse, find_parts
+from aimdlab.procedures.injection.ceilings import Demands, bench_ceilings, for_step, unstated
 from aimdlab.procedures.injection.checks import (
     check_connection,
     check_criteria,
@@ -29,14 +22,13 @@ from aimdlab.procedures.injection.omissions import rationales
 from aimdlab.procedures.injection.playing import shape_of
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, describe
 from aimdlab.procedures.injection.ranges import read_ranges, sequences
+from aimdlab.procedures.injection.recording import Recordings
 from aimdlab.procedures.protocol import PERSON, Coverage, Instruction, Step, Subject, TestPlan
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, KIND_SEQUENCE, GradientInjectedScoring, Scalar
 from aimdlab.scoring.settings import KIND_SETTINGS
 from aimdlab.signals.injected import InjectedSignal
 from aimdlab.standard.gradient_levels import InjectedLevels
 from aimdlab.standard.gradient_signal import T_EDGE_MAX_S, GradientSequence, sequence_count
-
-_BYTES_PER_SAMPLE = 2
 
 
 def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> TestPlan:
@@ -70,15 +62,30 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
     )
 
 
+@dataclass
+class _Played:
+    """A signal that is played; ``per_volt`` is what one volt of it is to each ceiling, once that was asked."""
+
+    signal: InjectedSignal
+    exposed_s: float
+    per_volt: tuple[float, ...] | None = None
+
+
 class _Planner:
-    """Makes the steps of one test."""
+    """Makes the steps of one test: thousands, of a few dozen levels, so that much of them is worked out once."""
 
     def __init__(self, subject: Subject, parts: Parts, settings: CaptureSettings, levels: InjectedLevels) -> None:
-        self._subject, self._parts, self._settings, self._levels = subject, parts, settings, levels
+        self._subject, self._parts, self._settings = subject, parts, settings
         self._device = subject.device.file
         self._exposure_s = subject.test.file.exposure
         self._ceilings = bench_ceilings(subject, parts)
-        self._per_volt: dict[InjectedSignal, tuple[float, ...]] = {}
+        self._asked = Demands(self._ceilings, parts.amplifier.gain)
+        self._pulse = _shown(self._device.therapy)
+        self._recordings = Recordings(subject, parts, settings)
+        self._level_v: Callable[[float, float], float] = cache(levels.ivamp_v)
+        self._played: Callable[[float, float, int, float], _Played] = cache(self._newly_played)
+        self._known: Callable[[float], dict[str, Scalar]] = cache(self._scoring_of_sequence)
+        self._step_ceilings: Callable[[float], StepCeilings] = cache(self._ceilings_of_step)
 
     def before(self) -> Iterator[Step]:
         """What is shown before the first exposure: normal mode if the device has another one, then as it is tested.
@@ -104,15 +111,13 @@ class _Planner:
 
     def sequence(self, number: int, sequence: GradientSequence, omitted: str) -> Step:
         """One sequence at its level, or left out with its rationale."""
-        subject, parts = self._subject, self._parts
-        signal = InjectedSignal(sequence.tbpw_s, sequence.t_dwell_s, sequence.cycles, sequence.t_off_s)
-        level_v = self._levels.ivamp_v(sequence.b_g_t, sequence.tbpw_s)
+        played = self._played(sequence.tbpw_s, sequence.t_dwell_s, sequence.cycles, sequence.t_off_s)
+        signal, exposed_s = played.signal, played.exposed_s
+        level_v = self._level_v(sequence.b_g_t, sequence.tbpw_s)
         if not omitted:
-            check_smallest(subject, parts, level_v)
-        exposed_s = signal.repeats_for(self._exposure_s) * signal.period_s
-        acquisitions = acquisitions_of(
-            parts, self._settings, self._device, _shown(self._device.therapy), level_v, exposed_s, signal
-        )
+            check_smallest(self._subject, self._parts, level_v)
+        verify = self._recordings.verify(level_v, signal)
+        exposure = self._recordings.exposure(self._pulse, level_v, exposed_s, triggered=True)
         return Step(
             id=f"{number:04d}",
             index=0,
@@ -132,29 +137,34 @@ class _Planner:
                 "ivamp_v": level_v,
             },
             exposure_s=exposed_s,
-            storage_bytes=_storage(subject, parts, acquisitions),
-            demands=() if omitted else self._demands(signal, level_v),
-            scoring=self._scoring(KIND_SEQUENCE, level_v, self._device.therapy),
+            storage_bytes=verify.storage_bytes + exposure.storage_bytes,
+            demands=() if omitted else self._demands(played, level_v),
+            scoring=dict(self._known(level_v)),
             omitted=omitted,
             # The verify burst is played to the end of its off time.
-            bench_s=_recorded_s(acquisitions) + signal.period_s + self._device.recovery,
-            ceilings=for_step(self._ceilings, level_v, subject.bench.file.level_trim),
+            bench_s=verify.recorded_s + exposure.recorded_s + signal.period_s + self._device.recovery,
+            ceilings=self._step_ceilings(level_v),
         )
 
-    def _demands(self, signal: InjectedSignal, level_v: float) -> tuple[Demand, ...]:
+    def _newly_played(self, tbpw_s: float, t_dwell_s: float, cycles: int, t_off_s: float) -> _Played:
+        signal = InjectedSignal(tbpw_s, t_dwell_s, cycles, t_off_s)
+        return _Played(signal, signal.repeats_for(self._exposure_s) * signal.period_s)
+
+    def _demands(self, played: _Played, level_v: float) -> tuple[Demand, ...]:
         """What the signal asks of every part of the bench."""
-        # A campaign has seven levels of every signal.
-        if signal not in self._per_volt:
-            self._per_volt[signal] = self._ceilings.per_volt(shape_of(signal))
-        gain = self._parts.amplifier.gain
-        return self._ceilings.demands(self._per_volt[signal], level_v / gain, gain)
+        if played.per_volt is None:
+            played.per_volt = self._ceilings.per_volt(shape_of(played.signal))
+        return self._asked.of(played.per_volt, level_v)
+
+    def _ceilings_of_step(self, level_v: float) -> StepCeilings:
+        return for_step(self._ceilings, level_v, self._subject.bench.file.level_trim)
+
+    def _scoring_of_sequence(self, level_v: float) -> dict[str, Scalar]:
+        return self._scoring(KIND_SEQUENCE, level_v, self._device.therapy)
 
     def _quiet(self, name: str, kind: str, title: str, therapy: Therapy, mode: str | None) -> Step:
         """A step in which nothing is injected and the device must do what it is programmed to do."""
-        subject = self._subject
-        acquisitions = acquisitions_of(
-            self._parts, self._settings, self._device, _shown(therapy), 0.0, self._exposure_s, None
-        )
+        recording = self._recordings.exposure(_shown(therapy), 0.0, self._exposure_s, triggered=False)
         instruction = None
         if mode is not None:
             name_of_mode = "normal mode" if mode == "normal" else "MR mode, in which it is tested"
@@ -168,11 +178,11 @@ class _Planner:
             title=title,
             parameters={"ivamp_v": 0.0},
             exposure_s=self._exposure_s,
-            storage_bytes=_storage(subject, self._parts, acquisitions),
+            storage_bytes=recording.storage_bytes,
             demands=(),
             scoring=self._scoring(kind, 0.0, therapy) | ({LIMITS: PROGRAMMING} if mode == "normal" else {}),
             instruction=instruction,
-            bench_s=_recorded_s(acquisitions),
+            bench_s=recording.recorded_s,
         )
 
     def _settings_read(self, name: str, title: str) -> Step:
@@ -202,20 +212,6 @@ class _Planner:
 
 def _shown(therapy: Therapy) -> ShownPulse:
     return ShownPulse(abs(therapy.amplitude), 1 / therapy.rate)
-
-
-def _recorded_s(acquisitions: Acquisitions) -> float:
-    setups = [setup for setup in (acquisitions.verify, acquisitions.exposure) if setup]
-    return sum(setup.pre_trigger_s + setup.span_s for setup in setups)
-
-
-def _storage(subject: Subject, parts: Parts, acquisitions: Acquisitions) -> int:
-    setups: Sequence[ScopeSetup] = [setup for setup in (acquisitions.verify, acquisitions.exposure) if setup]
-    try:
-        samples = sum(parts.oscilloscope.check_setup(setup) * len(setup.channels) for setup in setups)
-    except InstrumentError as error:
-        raise problem(subject.test.source, ("captures",), f"cannot be recorded on this bench. {error}") from error
-    return samples * _BYTES_PER_SAMPLE
 
 
 def _levels_record(levels: InjectedLevels) -> dict[str, object]:
