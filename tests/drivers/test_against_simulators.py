@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from aimdlab.bench.clock import RealClock
 from aimdlab.bench.link import VisaLink
 from aimdlab.bench.roles import ScopeChannel, ScopeSetup, Waveform
-from aimdlab.errors import InstrumentRefusal
+from aimdlab.errors import InstrumentError, InstrumentRefusal
 from aimdlab.signals.injected import InjectedSignal
 from aimdlab_drivers.keysight.infiniivision import KeysightInfiniiVision
 from aimdlab_drivers.keysight.waveform_33500b import Keysight33500B
@@ -37,6 +38,7 @@ class Pair:
     oscilloscope: KeysightInfiniiVision
     simulated: Simulated33500B
     timebase: Timebase
+    resource: str  # of the oscilloscope
 
     def output_on(self) -> bool:
         return bool(self.simulated.observe()["channels"]["1"]["output"])  # type: ignore[index]
@@ -83,7 +85,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     for driver in drivers:
         assert driver.identify().model in driver.MODELS
         driver.initialise()
-    yield Pair(*drivers, generator, timebase)
+    yield Pair(*drivers, generator, timebase, servers[1].resource)
     for link in links:
         assert link.query("SYST:ERR?") == '+0,"No error"'
         link.close()
@@ -113,6 +115,23 @@ def test_burst_is_recorded_at_level_and_time(pair: Pair) -> None:
     assert int(waveform.codes.max()) <= waveform.code_max
     assert waveform.t0_s <= -setup.pre_trigger_s + waveform.dt_s
     assert waveform.t0_s + (waveform.codes.size - 1) * waveform.dt_s >= setup.span_s - waveform.dt_s
+
+
+def test_the_acquisition_of_before_is_never_taken_for_one_that_somebody_stopped(pair: Pair) -> None:
+    setup = ScopeSetup((ScopeChannel(1, PEAK_V),), SIGNAL.period_s, 1e-3, 2e6, 1, PEAK_V / 2)
+    pair.generator.load(1, SIGNAL.sampled(RATE_HZ, SIGNAL.period_s), PEAK_V)
+    pair.generator.set_output(1, True)
+    pair.record(setup)
+    pair.oscilloscope.arm()
+    pair.wait(0.1)
+    assert pair.oscilloscope.is_armed()
+    with closing(VisaLink.open("elsewhere", pair.resource, RealClock(), timeout_s=LIMIT_S)) as another_program:
+        another_program.write("STOP")
+        another_program.query("*OPC?")
+    with pytest.raises(InstrumentRefusal, match="stopped before a trigger came"):
+        pair.oscilloscope.is_complete()
+    with pytest.raises(InstrumentError):
+        pair.oscilloscope.fetch(1)
 
 
 def test_a_sequence_is_recorded_with_its_off_time(pair: Pair) -> None:

@@ -39,8 +39,9 @@ SETTINGS = (
 )
 ASKED = "CHAN1:RANG?;:CHAN2:RANG?;:TIM:RANG?;:TIM:POS?;:TRIG:EDGE:LEV?"
 CONFIGURE = [(SETTINGS, None), NO_ERROR, (ASKED, "+22.0E+00;+5.50E+00;+15.251E+00;+7.45E+00;+2.0E+00")]
-ARM = [("AER?", "+0"), ("SING", None), NO_ERROR]
-COMPLETE = [("AER?;:OPER:COND?", "+1;+0")]
+ARM = [("AER?;:TER?", "+0;+0"), ("SING", None), NO_ERROR]
+ASKS = "AER?;:OPER:COND?;:TER?"
+COMPLETE = [(ASKS, "+1;+0;+1")]
 POINTS = 500_000
 RANDOM = np.random.default_rng(1).integers(1, 2**16, POINTS, dtype=np.uint16)
 RANDOM[:4] = [0x0A0A, 0x0A0A, 0x0A23, 0x0A0A]  # LF, LF, '#'
@@ -216,15 +217,15 @@ def test_arm_and_poll(play: Callable[..., Any]) -> None:
     exchange = [
         IDENTITY,
         *CONFIGURE,
-        ("AER?", "+1"),  # of an acquisition before: cleared, not counted
+        ("AER?;:TER?", "+1;+1"),  # of an acquisition before: cleared, not counted
         ("SING", None),
         NO_ERROR,
         ("AER?", "+0"),
-        ("AER?;:OPER:COND?", "+0;+8"),  # pre-trigger part
-        ("AER?;:OPER:COND?", "+0;+0"),  # stopped without ever having been armed is not complete
+        (ASKS, "+0;+8;+0"),  # pre-trigger part
+        (ASKS, "+0;+0;+0"),  # stopped without ever having been armed is not complete
         ("AER?", "+1"),  # armed: read once, cleared by reading, remembered
-        ("AER?;:OPER:COND?", "+0;+4136"),  # running, other bits too
-        ("AER?;:OPER:COND?", "+0;+4128"),
+        (ASKS, "+0;+4136;+1"),  # running, other bits too; a trigger is cleared by reading and remembered too
+        (ASKS, "+0;+4128;+0"),
     ]
     with play(KeysightInfiniiVision, exchange) as driver:
         driver.identify()
@@ -241,7 +242,7 @@ def test_arm_and_poll(play: Callable[..., Any]) -> None:
 
 
 def test_new_arming_forgets_the_acquisition_before(play: Callable[..., Any]) -> None:
-    with ready(play, *ARM, ("AER?", "+0"), ("AER?;:OPER:COND?", "+0;+8"), *CONFIGURE) as driver:
+    with ready(play, *ARM, ("AER?", "+0"), (ASKS, "+0;+8;+0"), *CONFIGURE) as driver:
         record(driver)
         driver.arm()
         assert not driver.is_armed()
@@ -249,6 +250,17 @@ def test_new_arming_forgets_the_acquisition_before(play: Callable[..., Any]) -> 
         driver.configure(EXPOSURE)
         with pytest.raises(InstrumentError, match="not complete"):
             driver.fetch(1)
+
+
+def test_one_that_stopped_without_a_trigger_holds_no_new_acquisition(play: Callable[..., Any]) -> None:
+    exchange = [IDENTITY, *CONFIGURE, *ARM, (ASKS, "+1;+40;+0"), (ASKS, "+0;+0;+0")]
+    with play(KeysightInfiniiVision, exchange) as driver:
+        driver.identify()
+        driver.configure(EXPOSURE)
+        driver.arm()
+        assert not driver.is_complete()
+        with pytest.raises(InstrumentRefusal, match="stopped before a trigger came"):
+            driver.is_complete()
 
 
 def test_stopped_acquisition_cannot_be_fetched(play: Callable[..., Any]) -> None:

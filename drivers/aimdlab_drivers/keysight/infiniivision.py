@@ -55,7 +55,9 @@ class KeysightInfiniiVision(ScpiDriver):
       1:1 probe; levels reach as far as the range. It takes the edges of a TTL output with a level of 1.5 V, say.
     * Trig Out gives a rising edge with every trigger, some ten nanoseconds after it (user's guide). Unverified on an
       instrument: the words of ``CAL:OUTP``, and that no edge comes while it is stopped.
-    * ``:AER?`` (armed) is cleared by reading, so the driver remembers it.
+    * ``:AER?`` (armed) and ``:TER?`` (triggered) are cleared by reading, so the driver remembers them. One that stopped
+      without a trigger, since somebody pressed Stop, still holds the acquisition of before: that is refused. Of
+      ``:TRIG:FORC`` it is not known whether it raises ``:TER``, so there it is not asked for.
     * Uncertainties (k = 1), all limits of error as rectangular distributions. Gain: the data sheet's DC gain accuracy
       is relative to full scale (8 divisions), and a signal reaches 4 from the middle, so relative to the reading it
       counts twice: 2 * 2 % / sqrt(3) (3 % in the 1000 series). Offset: (0.1 division + 2 mV) / sqrt(3). Time: the data
@@ -84,6 +86,7 @@ class KeysightInfiniiVision(ScpiDriver):
         self._plan: Plan | None = None
         self._acquiring = False
         self._was_armed = False
+        self._was_triggered = False
         self._complete = False
 
     def identify(self) -> Identity:
@@ -137,7 +140,7 @@ class KeysightInfiniiVision(ScpiDriver):
         """Start a single acquisition."""
         self._require_plan()
         self._forget_acquisition()
-        self._link.query("AER?")  # an arming of before must not count
+        self._link.query("AER?;:TER?")  # an arming and a trigger of before must not count
         self._apply("SING")
         self._acquiring = True
 
@@ -151,13 +154,26 @@ class KeysightInfiniiVision(ScpiDriver):
     def force_trigger(self) -> None:
         """Trigger now."""
         self._apply("TRIG:FORC")
+        self._was_triggered = True
 
     def is_complete(self) -> bool:
-        """True once the window is recorded: the instrument was armed and does not run any more."""
+        """True once the window is recorded: the instrument was armed, was triggered and does not run any more.
+
+        InstrumentRefusal if it stopped without a trigger.
+        """
         if self._acquiring and not self._complete:
-            armed, condition = self._numbers("AER?", "OPER:COND?")
+            # The trigger last: it comes before the stop, so that a stop that was seen has its trigger here.
+            armed, condition, triggered = self._numbers("AER?", "OPER:COND?", "TER?")
             self._was_armed = self._was_armed or armed == 1
-            self._complete = self._was_armed and not int(condition) & _RUNNING
+            self._was_triggered = self._was_triggered or triggered == 1
+            stopped = self._was_armed and not int(condition) & _RUNNING
+            if stopped and not self._was_triggered:
+                raise self._refuse(
+                    "it was stopped before a trigger came, so that it holds no new acquisition. Did somebody press "
+                    "Stop at its front panel, or does another program talk to it?",
+                    "TER?",
+                )
+            self._complete = stopped
         return self._complete
 
     def stop(self) -> None:
@@ -220,7 +236,7 @@ class KeysightInfiniiVision(ScpiDriver):
         return self._plan
 
     def _forget_acquisition(self) -> None:
-        self._acquiring = self._was_armed = self._complete = False
+        self._acquiring = self._was_armed = self._was_triggered = self._complete = False
 
     def _require_set(self, planned: Plan) -> None:
         """Ask for what decides about a capture, and compare; settings may be rounded, but not below what is needed."""
