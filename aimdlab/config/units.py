@@ -16,6 +16,27 @@ if TYPE_CHECKING:
     from pint import UnitRegistry
 
 
+_PREFIXES = {"": 1.0, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
+_USUAL: dict[str, tuple[str, float]] = {
+    **{
+        prefix + unit: (unit, factor)
+        for unit in ("V", "A", "W", "s", "Hz", "ohm", "F", "T")
+        for prefix, factor in _PREFIXES.items()
+    },
+    "m": ("m", 1.0),
+    "cm": ("m", 1e-2),
+    "mm": ("m", 1e-3),
+    "m^2": ("m^2", 1.0),
+    "cm^2": ("m^2", 1e-4),
+    "min": ("s", 60.0),
+    "1/s": ("1/s", 1.0),
+    "1/min": ("1/s", 1 / 60),
+    "%": ("dimensionless", 1e-2),
+    "degC": ("degC", 1.0),
+}
+"""The units that files are full of, in SI, as pint says. It is asked for all others: its start takes a quarter second."""
+
+
 @cache
 def _registry() -> UnitRegistry[Any]:
     from pint import UnitRegistry
@@ -35,18 +56,27 @@ def to_si(text: object, unit: str, example: str) -> float:
 
 @lru_cache(maxsize=4096)  # a plan asks for the same limits in each of its thousands of steps
 def _convert(text: str, number: str, unit_text: str, unit: str, example: str) -> float:
-    from pint.errors import PintError
-
+    given = unit_text.strip()
     try:
         magnitude = float(number)
-        quantity = _registry().Quantity(magnitude, unit_text.strip().replace("%", "percent"))
-        value = float(quantity.to(unit).magnitude)
-    except (PintError, ValueError, AttributeError, TypeError, AssertionError) as error:
+        of, factor = _USUAL.get(given, ("", 0.0))
+        value = magnitude * factor if of == unit else _by_pint(magnitude, given, unit)
+    except ValueError as error:
         raise ValueError(f"expected a value like {example!r}, got {text!r}") from error
     if not math.isfinite(value):
         raise ValueError(f"expected a finite value like {example!r}, got {text!r}")
     # 0.2 ms shall be the double nearest to 2e-4, whatever the order of the factors in the conversion.
     return float(f"{value:.15g}")
+
+
+def _by_pint(magnitude: float, given: str, unit: str) -> float:
+    from pint.errors import PintError
+
+    try:
+        quantity = _registry().Quantity(magnitude, given.replace("%", "percent"))
+        return float(quantity.to(unit).magnitude)
+    except (PintError, AttributeError, TypeError, AssertionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _quantity(unit: str, example: str) -> BeforeValidator:

@@ -1,10 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pint import UnitRegistry
 from pydantic import ValidationError
 
 from aimdlab.config.base import ConfigModel
-from aimdlab.config.units import EventRate, FluxDensity, Ratio, Temperature, Time, Voltage, to_si
+from aimdlab.config.units import _USUAL, EventRate, FluxDensity, Ratio, Temperature, Time, Voltage, to_si
 
 
 class Example(ConfigModel):
@@ -47,6 +48,29 @@ def test_anything_else_is_refused_with_an_example(text: object) -> None:
 @given(st.integers(-(10**9), 10**9), st.sampled_from([("V", 0), ("mV", -3), ("uV", -6), ("kV", 3)]))
 def test_a_prefix_is_exactly_a_power_of_ten(number: int, unit: tuple[str, int]) -> None:
     assert to_si(f"{number} {unit[0]}", "V", "1 V") == float(f"{number}e{unit[1]}")
+
+
+REGISTRY = UnitRegistry(autoconvert_offset_to_baseunit=True)
+
+
+@given(st.floats(-1e9, 1e9), st.sampled_from(sorted(_USUAL)))
+def test_the_units_that_files_are_full_of_are_what_pint_says_of_them(number: float, unit: str) -> None:
+    si, _ = _USUAL[unit]
+    said = REGISTRY.Quantity(number, unit.replace("%", "percent")).to(si).magnitude
+    assert to_si(f"{number!r} {unit}", si, "1 V") == float(f"{said:.15g}")
+
+
+@pytest.mark.parametrize("unit", sorted(_USUAL))
+def test_a_usual_unit_is_still_refused_where_another_belongs(unit: str) -> None:
+    with pytest.raises(ValueError, match="1 mol"):
+        to_si(f"1 {unit}", "mol", "1 mol")
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"), [("1 inch", "m", 0.0254), ("1 hour", "s", 3600.0), ("40 milliT", "T", 0.04)]
+)
+def test_other_units_are_understood_too(text: str, unit: str, value: float) -> None:
+    assert to_si(text, unit, "1 m") == value
 
 
 @given(st.text(max_size=30))
