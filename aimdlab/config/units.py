@@ -34,7 +34,7 @@ _USUAL: dict[str, tuple[str, float]] = {
     "%": ("dimensionless", 1e-2),
     "degC": ("degC", 1.0),
 }
-"""The units that files are full of, in SI, as pint says. It is asked for all others: its start takes a quarter second."""
+"""The units that files are full of, in SI, as pint says; it is asked for all others, as its start takes 0.2 s."""
 
 
 @cache
