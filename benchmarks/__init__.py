@@ -1,1 +1,1 @@
-"""Benchmarks: each figure is a ratio to a floor measured in the same run, interleaved with it; see ``__main__``."""
+"""Benchmarks: each figure is a ratio to a floor or peer, measured in turns with it (``make bench``)."""

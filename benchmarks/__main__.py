@@ -1,54 +1,84 @@
-"""``python -m benchmarks``: a table, and the same as JSON in ``benchmarks/history/``.
+"""``python -m benchmarks [--only TEXT] [--rounds N] [--keep-nothing]``: a table, and the same as JSON in the history.
 
-Rounds alternate between the product and its floor; the figure is the median of the rounds' ratios. Differences under a
-factor of 1.3 are noise on a shared machine.
+Differences under a factor of 1.3 are noise on a shared machine.
 """
 
 from __future__ import annotations
 
-import json
-import platform
-import statistics
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+import argparse
+import sys
+from collections.abc import Mapping
 
-from benchmarks import commit, sealing, simulation, transfer
+from rich.console import Console
+from rich.table import Table
 
-ROUNDS = 7
+from benchmarks.figure import NOISE, ROUNDS, Outcome, is_different, run
+from benchmarks.figures import FIGURES
+from benchmarks.history import keep, last_ratios
 
-FIGURES: dict[str, tuple[str, Callable[[], tuple[float, float]]]] = {
-    "block of 20 kB": ("bare socket", lambda: transfer.measure(20_000, 200)),
-    "block of 20 MB": ("bare socket", lambda: transfer.measure(20_000_000, 5)),
-    "commit of 2 x 500 000 samples": ("raw write and fsync", lambda: commit.measure(500_000, 5, commit.raw)),
-    "commit of the same": ("plain HDF5 and fsync", lambda: commit.measure(500_000, 5, commit.plain_hdf5)),
-    "sealing 40 of them, verified": ("plain HDF5, read again", lambda: sealing.measure(500_000, 40)),
-    "simulated step": ("as many normal numbers", lambda: simulation.measure("annex_d_pacemaker", 20)),
-    "simulated step, sensing device": (
-        "as many normal numbers",
-        lambda: simulation.measure("annex_d_susceptible", 20),
-    ),
-}
+_WIDTH = 150  # of a file or pipe
 
 
 def main() -> None:
-    rows = []
-    for name, (floor_name, measure) in FIGURES.items():
-        rounds = [measure() for _ in range(ROUNDS)]
-        own_s, floor_s = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratio = statistics.median(own / floor for own, floor in rounds)
-        rows.append({"figure": name, "own_s": own_s, "floor": floor_name, "floor_s": floor_s, "time_ratio": ratio})
-        print(f"{name:32} {own_s * 1e3:9.3f} ms   {floor_name} {floor_s * 1e3:9.3f} ms   ratio {ratio:6.2f}")
-    history = Path(__file__).parent / "history"
-    history.mkdir(exist_ok=True)
-    stamp = datetime.now(UTC)
-    record = {
-        "utc": stamp.isoformat(),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-        "rows": rows,
-    }
-    (history / f"{stamp:%Y%m%d-%H%M%S}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    """Measure, show, keep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Ratios to a floor, measured in turns.")
+    parser.add_argument("--only", default="", metavar="TEXT", help="figures whose name holds TEXT; implies the next")
+    parser.add_argument("--keep-nothing", action="store_true", help="do not add to the history")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"rounds of each figure ({ROUNDS})")
+    chosen = parser.parse_args()
+    figures = [figure for figure in FIGURES if chosen.only.lower() in figure.name.lower()]
+    if not figures or chosen.rounds < 1:
+        parser.error("there is nothing to measure")
+    before = last_ratios()
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
+    outcomes = []
+    for number, figure in enumerate(figures, 1):
+        with console.status(f"{number} of {len(figures)}: {figure.name}"):
+            outcomes.append(run(figure, chosen.rounds))
+    console.print(_table(outcomes, before))
+    console.print(
+        f"Ratio: speed relative to the floor, median of {chosen.rounds} rounds and their range. Less than a factor of "
+        f"{NOISE:g} apart is noise."
+    )
+    if not (chosen.only or chosen.keep_nothing):
+        console.print(f"Kept as benchmarks/history/{keep(outcomes).name}.")
 
 
-main()
+def _table(outcomes: list[Outcome], before: Mapping[tuple[str, str], float]) -> Table:
+    table = Table()
+    for heading in ("figure", "floor"):
+        table.add_column(heading)
+    for heading in ("own", "floor's", "ratio", "range", "wanted"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    table.add_column("last kept")
+    for outcome in outcomes:
+        figure = outcome.figure
+        table.add_row(
+            figure.name,
+            figure.floor,
+            _time(outcome.own_s),
+            _time(outcome.floor_s),
+            f"{outcome.ratio:.2f}",
+            f"{outcome.ratios[0]:.2f} to {outcome.ratios[-1]:.2f}",
+            "" if figure.at_least is None else f"{figure.at_least:g}",
+            outcome.verdict,
+            _change(outcome.ratio, before.get((figure.name, figure.floor))),
+        )
+    return table
+
+
+def _change(ratio: float, before: float | None) -> str:
+    if before is None:
+        return "new"
+    if not is_different(ratio, before):
+        return ""
+    return f"{'faster' if ratio > before else 'slower'} by {max(ratio / before, before / ratio):.1f}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} us"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,70 +1,75 @@
-"""Blocks through a VISA link against the same bytes through a bare socket."""
+"""Blocks through a VISA link, and through PyVISA's own way, against the same bytes through a bare socket."""
 
 from __future__ import annotations
 
 import socket
-import socketserver
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import numpy as np
+import pyvisa
 
 from aimdlab.bench.clock import RealClock
 from aimdlab.bench.link import VisaLink
+from benchmarks.figure import Measure, in_turns
+from benchmarks.floor_server import Ports, block, serving
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-
-    def __init__(self, reply: bytes) -> None:
-        self.reply = reply
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(socketserver.StreamRequestHandler):
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def handle(self) -> None:
-        while self.rfile.readline():
-            self.request.sendall(self.server.reply)
+def resource(ports: Ports, interface: str) -> str:
+    """The VISA resource of the floor server's "stream" or "hislip"."""
+    if interface == "stream":
+        return f"TCPIP::127.0.0.1::{ports.stream}::SOCKET"
+    return f"TCPIP::127.0.0.1::hislip0,{ports.hislip}::INSTR"
 
 
 @contextmanager
-def _serving(size: int) -> Iterator[int]:
-    length = str(size)
-    with _Server(f"#{len(length)}{length}".encode() + b"\n" * size + b"\n") as server:  # every byte a line feed
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+def link(ports: Ports, interface: str) -> Iterator[VisaLink]:
+    """A link to the floor server."""
+    with closing(VisaLink.open("bench", resource(ports, interface), RealClock(), timeout_s=10)) as opened:
+        yield opened
 
 
-def _bare(port: int, size: int, repeats: int) -> float:
-    total = size + 2 + len(str(size)) + 1
-    with socket.create_connection(("127.0.0.1", port)) as link:
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        buffer = memoryview(bytearray(total))
-        started_s = time.perf_counter()
-        for _ in range(repeats):
-            link.sendall(b"DATA?\n")
+@contextmanager
+def bare(port: int) -> Iterator[socket.socket]:
+    """A bare socket to the floor server."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield connection
+
+
+@contextmanager
+def through_link(interface: str, size: int, repeats: int) -> Iterator[Measure]:
+    """``query_block`` against the bare socket."""
+    with serving(size) as ports, link(ports, interface) as own, _floor(ports, size) as floor:
+        yield lambda: in_turns(lambda: own.query_block("DATA?"), floor, repeats)
+
+
+@contextmanager
+def through_pyvisa(interface: str, size: int, repeats: int) -> Iterator[Measure]:
+    """``query_binary_values`` of PyVISA with its defaults, the peer, against the bare socket."""
+    with (
+        serving(size) as ports,
+        closing(pyvisa.ResourceManager("@py").open_resource(resource(ports, interface))) as peer,
+        _floor(ports, size) as floor,
+    ):
+        assert isinstance(peer, pyvisa.resources.MessageBasedResource)
+        peer.timeout, peer.write_termination, peer.read_termination, message = 10_000, "\n", "\n", peer
+
+        def ask() -> None:
+            message.query_binary_values("DATA?", datatype="B", container=np.ndarray)
+
+        yield lambda: in_turns(ask, floor, repeats)
+
+
+@contextmanager
+def _floor(ports: Ports, size: int) -> Iterator[Callable[[], None]]:
+    buffer = memoryview(bytearray(len(block(size))))
+    with bare(ports.stream) as connection:
+
+        def receive() -> None:
+            connection.sendall(b"DATA?\n")
             got = 0
-            while got < total:
-                got += link.recv_into(buffer[got:])
-        return (time.perf_counter() - started_s) / repeats
+            while got < len(buffer):
+                got += connection.recv_into(buffer[got:])
 
-
-def _link(port: int, repeats: int) -> float:
-    link = VisaLink.open("bench", f"TCPIP::127.0.0.1::{port}::SOCKET", RealClock(), timeout_s=10)
-    try:
-        started_s = time.perf_counter()
-        for _ in range(repeats):
-            link.query_block("DATA?")
-        return (time.perf_counter() - started_s) / repeats
-    finally:
-        link.close()
-
-
-def measure(size: int, repeats: int) -> tuple[float, float]:
-    """Seconds per block through the link, and through a bare socket."""
-    with _serving(size) as port:
-        return _link(port, repeats), _bare(port, size, repeats)
+        yield receive

@@ -1,0 +1,44 @@
+"""Every figure of ``make bench``, in the order of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks import commit, exchange, sealing, simulation, transfer
+from benchmarks.figure import Figure, simply
+
+_BARE = "bare socket"
+_SIZES = {"20 MB": (20_000_000, 5, 0.5), "20 kB": (20_000, 200, 0.3)}
+_INTERFACES = {"socket": "stream", "HiSLIP": "hislip"}
+
+
+def _transfers() -> Iterator[Figure]:
+    for size, (count, repeats, wanted) in _SIZES.items():
+        for name, interface in _INTERFACES.items():
+            ours = partial(transfer.through_link, interface, count, repeats)
+            yield Figure(f"block of {size}, {name}", _BARE, ours, wanted)
+            peer = partial(transfer.through_pyvisa, interface, count, max(1, repeats // 5))
+            yield Figure(f"block of {size}, {name}, by PyVISA", _BARE, peer)
+
+
+def _exchanges() -> Iterator[Figure]:
+    for name, interface in _INTERFACES.items():
+        yield Figure(f"question, {name}", _BARE, partial(exchange.question, interface, 200))
+        yield Figure(f"settings and error queue, {name}", _BARE, partial(exchange.settings, interface, 200))
+
+
+def _sessions() -> Iterator[Figure]:
+    floors = {"raw write and fsync": commit.raw, "plain HDF5 and fsync": commit.plain_hdf5}
+    for name, floor in floors.items():
+        yield Figure("commit of 2 x 500 000 samples", name, simply(partial(commit.measure, 500_000, 5, floor)))
+    yield Figure("seal of 40, verified", "plain HDF5, read again", simply(partial(sealing.measure, 500_000, 40)))
+
+
+def _simulations() -> Iterator[Figure]:
+    worlds = {"simulated step": "annex_d_pacemaker", "simulated step, sensing device": "annex_d_susceptible"}
+    for name, world in worlds.items():
+        yield Figure(name, "as many normal numbers", simply(partial(simulation.measure, world, 20)))
+
+
+FIGURES: tuple[Figure, ...] = (*_transfers(), *_exchanges(), *_sessions(), *_simulations())
