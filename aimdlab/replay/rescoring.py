@@ -24,12 +24,13 @@ from aimdlab.scoring.results import Outcome, Verdict
 from aimdlab.session import canonical
 from aimdlab.session.base import Session
 from aimdlab.session.header import software_versions, utc_now
+from aimdlab.session.other_file import RESCORED_SUFFIX
 from aimdlab.session.sealed import SealedSession
 from aimdlab.session.verdicts import StepResult, Tried, results_of
 
 FORMAT = "aimdlab-rescoring"
 FORMAT_VERSION = 1
-SUFFIX = ".rescored.jsonl"
+SUFFIX = RESCORED_SUFFIX
 _HEAD, _ATTEMPT, _END = "head", "attempt", "end"
 _LONGEST_LINE = 64 << 20
 

@@ -9,17 +9,19 @@ from aimdlab.errors import NoSessionError, RecordError
 from aimdlab.session.base import Session, Verification
 from aimdlab.session.folder_reader import FolderSession, sealed_path
 from aimdlab.session.header import SessionHeader
+from aimdlab.session.other_file import refuse_other_file
 from aimdlab.session.sealed import SealedSession
 
 
 def open_session(path: Path) -> Session:
     """The session at ``path``: a folder, a sealed file, or the name a sealed one had as a folder.
 
-    Raises NoSessionError if there is none, RecordAlteredError if its header is not what was written.
+    Raises NoSessionError if there is none or another file, RecordAlteredError if its header is not what was written.
     """
     if path.is_dir():
         return FolderSession(path)
     if path.is_file():
+        refuse_other_file(path)
         return SealedSession(path)
     if sealed_path(path).is_file():
         return SealedSession(sealed_path(path))

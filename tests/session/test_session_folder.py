@@ -13,13 +13,13 @@ import h5py
 import pytest
 
 from aimdlab import _platform
-from aimdlab.errors import ConfigurationError, RecordAlteredError, RecordError, SessionExistsError
+from aimdlab.errors import ConfigurationError, NoSessionError, RecordAlteredError, RecordError, SessionExistsError
 from aimdlab.scoring.results import Verdict
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.inbox import send
 from aimdlab.session.model import Attempt
 from aimdlab.session.place import refuse_taken_path
-from aimdlab.session.reader import open_session
+from aimdlab.session.reader import open_session, verify_session
 
 MakeSession = Callable[..., SessionFolder]
 MakeAttempt = Callable[..., Attempt]
@@ -112,6 +112,37 @@ def test_no_session_is_named(tmp_path: Path) -> None:
         pass
     with pytest.raises(RecordError, match="not a sealed session"):
         open_session(tmp_path / "other.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("R.txt", b"a report \xc2\xb5", "a text file"),
+        ("cut.txt", b"a" * 4095 + "µ".encode(), "a text file"),
+        ("fail.png", b"\x89PNG\r\n\x1a\nmore", "a picture"),
+        ("nothing", b"", "an empty file"),
+        ("latin.txt", b"\xb5\xb5\xb5\xb5", "a file of another kind"),
+        ("zeros.bin", bytes(100), "a file of another kind"),
+        ("s.pacemaker.rescored.jsonl", b"{}", "the record of a scoring under other limits: prove it with"),
+    ],
+)
+def test_a_file_that_is_no_session_is_said_to_be_what_it_is(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    for read in (open_session, verify_session):
+        with pytest.raises(NoSessionError, match=rf"{name} is no session, but {said}.*give") as caught:
+            read(tmp_path / name)
+        assert caught.value.exit_status == 2
+
+
+def test_a_file_of_a_session_folder_leads_to_the_folder(running: Path) -> None:
+    with pytest.raises(NoSessionError, match=r"a file of the session folder .*running: give that folder"):
+        open_session(running / "events.jsonl")
+
+
+def test_a_sealed_file_is_read_by_any_name(sealed: Path, tmp_path: Path) -> None:
+    verify_session(sealed.rename(tmp_path / "renamed.bin"))
 
 
 def edit(relative: str, change: Callable[[h5py.File], None]) -> Callable[[Path], None]:
