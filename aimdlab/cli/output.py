@@ -52,8 +52,9 @@ def covers(test: Mapping[str, Any]) -> str:
     done, full, left_out = test["sequences"], test["sequences_of_the_clause"], test.get("sequences_omitted", 0)
     run = test.get("sequences_run", done)  # unknown before the run
     some = f"{run} of the {full} sequences that the clause asks for with this device"
-    if test.get("scenario"):
-        return f"{some}: [bold yellow]training[/], faults struck as a scenario says; it shows nothing of compliance"
+    if test.get("scenario") or test.get("faults_struck"):
+        how = "as a scenario says" if test.get("scenario") else "by hand"
+        return f"{some}: [bold yellow]training[/], faults struck {how}; it shows nothing of compliance"
     if test.get("demonstration"):
         return f"{some}: [yellow]not a complete test[/], a demonstration; it shows nothing of compliance"
     if run < done:

@@ -16,6 +16,7 @@ from aimdlab.cli.signature import key_json, signed_with
 from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
 from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
+from aimdlab.sequencer.training import STRUCK
 from aimdlab.sequencer.tries import cut_off
 from aimdlab.session.acceptance import Acceptance, acceptances
 from aimdlab.session.reader import open_session
@@ -237,7 +238,11 @@ def _read(outcome: CampaignOutcome) -> _Whole:
             for step, result in planned
         ]
         run = Counter(row.step["test"] for row in rows if row.step["kind"] == "sequence" and row.attempts)
-        tests = [{**test, "sequences_run": run[place]} for place, test in enumerate(session.header.tests)]
+        done: list[dict[str, int]] = [{"sequences_run": run[place]} for place in range(len(session.header.tests))]
+        struck = sum(event.kind == STRUCK for event in session.events())
+        if struck:
+            done = [{**one, "faults_struck": struck} for one in done]
+        tests = [{**test, **one} for test, one in zip(session.header.tests, done, strict=True)]
         return _Whole(tests, rows, exposure_s, acceptances(session.events()))
 
 

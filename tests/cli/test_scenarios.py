@@ -99,3 +99,6 @@ def test_a_test_is_not_gone_on_with_as_training(
     assert "a test must not be gone on with under one" in refused.stderr
     with open_session(lab.session) as session:
         assert "scenario" not in session.header.tests[0]
+    done = lab.cli("resume", lab.session)
+    assert done.returncode == 0, done.stderr
+    assert "training, faults struck by hand; it shows nothing of compliance" in done.stdout
