@@ -10,6 +10,7 @@ import typer
 import aimdlab
 from aimdlab.cli import app_calibrate, app_levels, app_record
 from aimdlab.cli.options import Attach, CampaignPath, Clock, Json, Operator, Scenario
+from aimdlab.cli.short_lived import short_lived
 
 app = typer.Typer(
     name="aimdlab",
@@ -72,9 +73,10 @@ def plan(
     json: Json = False,
 ) -> None:
     """Say what a campaign would run: steps, exposure time, storage, coverage. Connects to nothing."""
-    from aimdlab.cli import plan as command
+    with short_lived():
+        from aimdlab.cli import plan as command
 
-    raise typer.Exit(command.plan(campaign, list_steps=steps, as_json=json))
+        raise typer.Exit(command.plan(campaign, list_steps=steps, as_json=json))
 
 
 @app.command(epilog="Example: aimdlab check configs/campaigns/demo.yaml")

@@ -63,6 +63,8 @@ class PlannedTest:
 
         Groups may overlap: the sum of their counts can be more than what is left out.
         """
+        if not self.subject.omissions:
+            return []
         sequences = [found for step in self.steps if (found := gradient_sequence(step.parameters)) is not None]
         return [
             {
