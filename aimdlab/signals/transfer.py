@@ -133,17 +133,17 @@ class Transfer:
         u, t, modes = turn.levels, turn.durations_s, turn.modes(self.rates_per_s)
         settled = self.dc * u
         # Within a step the answer is settled + sum of tails * exp(rate * t): the square is integrated term by term.
-        tails = (modes.starts + u[:, None] / self.rates_per_s) * self.gains
+        tails = modes.tails * self.gains
         single = (tails * modes.single).sum(axis=1)
         double = (tails[:, :, None] * tails[:, None, :] * modes.double).sum(axis=(1, 2))
-        return float((settled**2 * t + 2.0 * settled * single + double).sum() / t.sum())
+        return float((settled**2 * t + 2.0 * settled * single + double).sum() / turn.period_s)
 
     def mean_product(self, turn: Turn) -> float:
         """The mean of the answer times the source, for the same source as ``mean_square``."""
         u, t, modes = turn.levels, turn.durations_s, turn.modes(self.rates_per_s)
-        tails = (modes.starts + u[:, None] / self.rates_per_s) * self.gains
+        tails = modes.tails * self.gains
         integrals = self.dc * u * t + (tails * modes.single).sum(axis=1)
-        return float((u * integrals).sum() / t.sum())
+        return float((u * integrals).sum() / turn.period_s)
 
     def _turns_s(self) -> list[float]:
         """When the answer to a step turns: where the impulse's answer crosses zero."""

@@ -17,12 +17,12 @@ class TurnedModes:
     """What a turn is to the modes ``z' = rate * z + u``, of which there are m, in each of its k steps.
 
     Attributes:
-        starts: where each mode is when a step begins, shape (k, m).
+        tails: how far each mode is from where it settles in a step, when that begins, shape (k, m).
         single: integral of ``exp(rate * t)`` over the step, shape (k, m).
         double: the same for the sum of every two rates, shape (k, m, m).
     """
 
-    starts: Reals
+    tails: Reals
     single: Reals
     double: Reals
 
@@ -32,6 +32,7 @@ class Turn:
 
     Attributes:
         levels, durations_s: shape (k,).
+        period_s: all durations together.
 
     Raises:
         ConfigurationError: a duration is not above 0, a level is not finite, or there are not as many of each.
@@ -43,6 +44,7 @@ class Turn:
             raise ConfigurationError("a periodic source needs as many finite levels as durations above 0")
         self.levels: Reals = u
         self.durations_s: Reals = t
+        self.period_s = float(t.sum())
         self._modes: dict[bytes, TurnedModes] = {}
 
     def modes(self, rates_per_s: Reals) -> TurnedModes:
@@ -58,15 +60,16 @@ class Turn:
         single = integral(rates_per_s, t[:, None])
         driven = self.levels[:, None] * single
         # A turn of a few dozen steps: plain numbers are quicker here than arrays of a few modes.
-        steps = [(a, b) for a, b in zip(decay.T.tolist(), driven.T.tolist(), strict=True)]
+        steps = list(zip(decay.T.tolist(), driven.T.tolist(), strict=True))
         # From rest through one turn; what a turn leaves of its beginning then says where it begins.
         gathered = np.array([_after(0.0, a, b) for a, b in steps])
-        begins = (gathered / -np.expm1(t.sum() * rates_per_s)).tolist()
+        begins = (gathered / -np.expm1(self.period_s * rates_per_s)).tolist()
         starts = np.empty_like(decay)
         for mode, (state, (a, b)) in enumerate(zip(begins, steps, strict=True)):
             starts[:, mode] = _through(state, a, b)
         pairs = rates_per_s[:, None] + rates_per_s[None, :]
-        return TurnedModes(starts, single, integral(pairs, t[:, None, None]))
+        tails = starts + self.levels[:, None] / rates_per_s
+        return TurnedModes(tails, single, integral(pairs, t[:, None, None]))
 
 
 def integral(rate: Reals, t: Reals) -> Reals:
