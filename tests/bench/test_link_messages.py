@@ -37,7 +37,7 @@ def test_line_goes_out_with_lf_and_reply_comes_back_without(
 
 
 @BOTH
-@pytest.mark.parametrize("size", [0, 1, 9, 4096, 4097, 1_000_000])
+@pytest.mark.parametrize("size", [0, 1, 9, 4096, 4097, 32_757, 32_758, 32_768, 1_000_000])
 def test_block_of_line_feeds_split_into_segments(
     peer: Callable[..., Peer], size: int, options: dict[str, object]
 ) -> None:
@@ -55,6 +55,22 @@ def test_block_of_line_feeds_split_into_segments(
 
     with linked(peer(handler).resource, **options) as link:
         assert link.query_block(":WAV:DATA?") == payload
+        assert link.query("*IDN?") == "in step"
+
+
+@BOTH
+@pytest.mark.parametrize("size", [32_767, 32_768, 300_000])
+def test_long_line_in_segments(peer: Callable[..., Peer], size: int, options: dict[str, object]) -> None:
+    def handler(conversation: Conversation) -> None:
+        assert conversation.line() == b"LIST?"
+        for start in range(0, size, 30_000):
+            conversation.say(b"x" * min(30_000, size - start))
+        conversation.say(b"\n")
+        assert conversation.line() == b"*IDN?"
+        conversation.say(b"in step\n")
+
+    with linked(peer(handler).resource, **options) as link:
+        assert link.query("LIST?") == "x" * size
         assert link.query("*IDN?") == "in step"
 
 

@@ -130,3 +130,4 @@ class OtherVisalib:
 
 
 BOTH = pytest.mark.parametrize("options", [{}, {"resource_manager": OtherLibrary()}], ids=["stream", "message"])
+BOTH_HISLIP: dict[str, dict[str, object]] = {"session": {}, "viRead": {"resource_manager": OtherLibrary()}}
