@@ -15,7 +15,7 @@ from typing import Protocol
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.clock import Clock
 from aimdlab.capture import Capture, Reading
-from aimdlab.errors import InstrumentError, SafeStateError
+from aimdlab.errors import AimdlabError, InstrumentError
 from aimdlab.procedures.protocol import Procedure, Step
 from aimdlab.scoring.attempt import Material, score_attempt
 from aimdlab.scoring.results import Criterion
@@ -31,8 +31,8 @@ class FaultHandler(Protocol):
         """Raise an InstrumentError for a fault that shows only if one asks for it."""
         ...
 
-    def strike(self, fault: InstrumentError, step: Step, number: int) -> SafeStateError | None:
-        """Make the bench safe and record the fault; returns why the bench is not safe, if it is not."""
+    def strike(self, fault: InstrumentError, step: Step, number: int) -> AimdlabError | None:
+        """Make the bench safe and record the fault; returns why the bench is not safe, or who stopped the trying."""
         ...
 
 
@@ -43,12 +43,13 @@ class Ended:
     Attributes:
         attempt: to be committed, whatever else is the matter.
         fault: of an instrument that ended it, or None.
-        unsafe: why the bench is not safe after that, or None.
+        unsafe: to be raised once the attempt is committed: why the bench is not safe after that, or who stopped the
+            trying; or None.
     """
 
     attempt: Attempt
     fault: InstrumentError | None
-    unsafe: SafeStateError | None
+    unsafe: AimdlabError | None
 
 
 def run_attempt(
@@ -69,7 +70,7 @@ def run_attempt(
     started_utc, started_monotonic_s, started_bench_s = utc_now(), time.monotonic(), bench.clock.now_s()
     taken = _Taken()
     struck: InstrumentError | None = None
-    unsafe: SafeStateError | None = None
+    unsafe: AimdlabError | None = None
     bench.begin_step(f"step {step.id} ({step.title})", step.ceilings)
     try:
         _carry_out(procedure, step, progress, bench.clock, taken)

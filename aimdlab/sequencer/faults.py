@@ -13,7 +13,15 @@ from collections.abc import Callable
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.recovery import Recovery, kind_of
 from aimdlab.config.faults import FaultKind, Faults
-from aimdlab.errors import FaultStopError, IdentityError, InstrumentError, SafeStateError
+from aimdlab.errors import (
+    AimdlabError,
+    FaultStopError,
+    GuardianError,
+    IdentityError,
+    InstrumentError,
+    SafeStateError,
+    StoppedByPersonError,
+)
 from aimdlab.procedures.protocol import Step
 
 _GO_ON_LATER = "Everything that was measured is kept; when that is put right, resume the session."
@@ -51,8 +59,12 @@ class FaultPolicy:
         """InstrumentRestartedError if an instrument lost its settings since it was initialised."""
         self._recovery.check_restarts()
 
-    def strike(self, fault: InstrumentError, step: Step, number: int) -> SafeStateError | None:
-        """A fault struck: make the bench safe, as soon as the instruments let that be done; returns why it is not."""
+    def strike(self, fault: InstrumentError, step: Step, number: int) -> AimdlabError | None:
+        """A fault struck: make the bench safe, as soon as the instruments let that be done.
+
+        Returns why it is not, or what ended the waiting for it: what was measured is to be committed before that is
+        raised.
+        """
         self._recovery.distrust(fault)
         unsafe: SafeStateError | None = None
         try:
@@ -74,7 +86,10 @@ class FaultPolicy:
         if unsafe is None:
             return None
         self._tell(f"{unsafe} It is tried on for {self._policy.reconnect_for:g} s.")
-        unsafe = self._recovery.until_safe()
+        try:
+            unsafe = self._recovery.until_safe()
+        except (StoppedByPersonError, GuardianError) as stop:
+            return stop
         if unsafe is None:
             self._tell("The bench is safe now.")
         return unsafe

@@ -22,6 +22,7 @@ from aimdlab.errors import (
     LinkError,
     ProbeLostError,
     SafeStateError,
+    StoppedByPersonError,
 )
 from aimdlab.procedures.protocol import Exposure, Step, Verification
 from aimdlab.scoring.results import Score, Verdict
@@ -138,11 +139,13 @@ class Bench:
 class Watched(Silent):
     """Somebody is at the terminal."""
 
-    def __init__(self, told: list[str]) -> None:
-        self._told = told
+    def __init__(self, told: list[str], attention: Attention, stops_at: str) -> None:
+        self._told, self._attention, self._stops_at = told, attention, stops_at
 
     def trouble(self, message: str) -> None:
         self._told.append(message)
+        if self._stops_at and message.startswith(self._stops_at):
+            self._attention.stop("Ctrl-C")
 
 
 class Scripted:
@@ -154,8 +157,13 @@ class Scripted:
         self.bench: Any = None
         self.told: list[str] = []
 
-    def run(self, story: Story, unsafe_for: int = 0, retries: int = 2, **policy: Any) -> dict[str, list[str]]:
-        """The verdicts of every step that was tried; goes on with the session if it is there."""
+    def run(
+        self, story: Story, unsafe_for: int = 0, retries: int = 2, stops_at: str = "", **policy: Any
+    ) -> dict[str, list[str]]:
+        """The verdicts of every step that was tried; goes on with the session if it is there.
+
+        With ``stops_at`` a person presses Ctrl-C as soon as a message begins like that.
+        """
         plan = self._plan(story, retries, policy)
         if self.path.exists():
             with FolderSession(self.path) as found:
@@ -167,8 +175,10 @@ class Scripted:
         with session:
             self.bench = Bench(session)
             self.bench.unsafe_for = unsafe_for
+            attention = Attention()
+            watched = Watched(self.told, attention, stops_at)
             try:
-                Run(plan, self.bench, session, Attention(), Watched(self.told), lambda *_: None, tries).execute()
+                Run(plan, self.bench, session, attention, watched, lambda *_: None, tries).execute()
             finally:
                 self.tried = self._tried(plan)
         return self.tried
@@ -332,6 +342,13 @@ def test_a_bench_that_cannot_be_made_safe_ends_the_run_and_loses_nothing(scripte
     with pytest.raises(SafeStateError, match="NOT SAFE"):
         scripted.run({"0002": [LINK]}, unsafe_for=9)
     assert scripted.tried["0002"] == ["INVALID"]
+
+
+def test_a_person_who_stops_while_the_bench_is_not_safe_loses_nothing_that_was_measured(scripted: Scripted) -> None:
+    with pytest.raises(StoppedByPersonError):
+        scripted.run({"0002": [LINK]}, unsafe_for=1, stops_at="NOT SAFE")
+    assert scripted.tried["0002"] == ["INVALID"]
+    assert scripted.bench.made_safe > 1
 
 
 # --- whole runs on the simulated bench, with faults of scenario files ---------------------------------------------------
