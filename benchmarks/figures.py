@@ -18,6 +18,8 @@ def _transfers() -> Iterator[Figure]:
         for name, interface in _INTERFACES.items():
             ours = partial(transfer.through_link, interface, count, repeats)
             yield Figure(f"block of {size}, {name}", _BARE, ours, wanted)
+            inside = partial(transfer.inside_a_job, interface, count, repeats)
+            yield Figure(f"block of {size}, {name}, inside a job", _BARE, inside)
             peer = partial(transfer.through_pyvisa, interface, count, max(1, repeats // 5))
             yield Figure(f"block of {size}, {name}, by PyVISA", _BARE, peer)
 

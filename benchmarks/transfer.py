@@ -11,7 +11,7 @@ import pyvisa
 
 from aimdlab.bench.clock import RealClock
 from aimdlab.bench.link import VisaLink
-from benchmarks.figure import Measure, in_turns
+from benchmarks.figure import Measure, Round, in_turns
 from benchmarks.floor_server import Ports, block, serving
 
 
@@ -42,6 +42,17 @@ def through_link(interface: str, size: int, repeats: int) -> Iterator[Measure]:
     """``query_block`` against the bare socket."""
     with serving(size) as ports, link(ports, interface) as own, _floor(ports, size) as floor:
         yield lambda: in_turns(lambda: own.query_block("DATA?"), floor, repeats)
+
+
+@contextmanager
+def inside_a_job(interface: str, size: int, repeats: int) -> Iterator[Measure]:
+    """The same in the thread of the link, where a call changes no thread: what is left is the transfer itself."""
+    with serving(size) as ports, link(ports, interface) as own, _floor(ports, size) as floor:
+
+        def job() -> Round:
+            return in_turns(lambda: own.query_block("DATA?"), floor, repeats)
+
+        yield lambda: own.submit(job).result()
 
 
 @contextmanager
