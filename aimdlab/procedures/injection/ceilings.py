@@ -56,11 +56,12 @@ class Demands:
         if level_v not in self._last:
             demands = self._ceilings.demands(per_volt, source_v, self._gain)
         else:
-            before = zip(*self._last[level_v], strict=True)
-            demands = tuple(
-                demand if one == known else ceiling.demand(one, source_v, self._gain)
-                for ceiling, one, (known, demand) in zip(self._ceilings.ceilings, per_volt, before, strict=True)
-            )
+            before, known = self._last[level_v]
+            anew = list(known)
+            for place, (one, one_before) in enumerate(zip(per_volt, before, strict=True)):
+                if one != one_before:
+                    anew[place] = self._ceilings.ceilings[place].demand(one, source_v, self._gain)
+            demands = tuple(anew)
         self._last[level_v] = per_volt, demands
         return demands
 
