@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aimdlab.bench.bench import Bench
 from aimdlab.errors import InstrumentError
 from aimdlab.procedures.protocol import Procedure, Step
+from aimdlab.scoring.parameters import KIND_SEQUENCE
 from aimdlab.scoring.results import Criterion, Verdict
 from aimdlab.sequencer.attempt import Ended, run_attempt
 from aimdlab.sequencer.faults import FaultPolicy
@@ -96,8 +97,11 @@ class Trying:
         self._faults.begin_step()
         while True:
             ended = self._attempt(step, way, tried)
-            spoiled = None if tried[-1].stands else ended.fault
-            if tried[-1].stands:
+            stands = tried[-1].stands
+            # A sequence that stands INVALID is not tried again, but what struck it counts for giving up.
+            left = not stands or (step.kind == KIND_SEQUENCE and tried[-1].verdict is Verdict.INVALID)
+            spoiled = ended.fault if left else None
+            if stands:
                 again = False
             elif spoiled is not None:
                 again = self._faults.tries_again(spoiled, step, ended.attempt.number)

@@ -25,7 +25,7 @@ from aimdlab.errors import (
     StoppedByPersonError,
 )
 from aimdlab.procedures.protocol import Exposure, Step, Verification
-from aimdlab.scoring.results import Score, Verdict
+from aimdlab.scoring.results import DEVICE_SUSPECT, Feature, Score, Verdict
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.plan import Plan
 from aimdlab.sequencer.progress import Silent
@@ -48,7 +48,9 @@ TRIP = AmplifierTripError("it reports a trip", instrument="amplifier")
 PROBE = ProbeLostError("probe 2 gives no reading", instrument="thermometer")
 IDENTITY = IdentityError("another instrument answers", instrument="oscilloscope")
 
-Story = dict[str, list[InstrumentError | Score]]
+SUSPECT = Score(Verdict.INVALID, "the device cannot be judged", (Feature(DEVICE_SUSPECT, 1.0, "1", 0.0),), ())
+
+Story = dict[str, list[InstrumentError | Score | tuple[InstrumentError, Score]]]
 
 
 class Procedure:
@@ -62,7 +64,8 @@ class Procedure:
 
     def prepare(self, step: Step) -> None:
         told = self.story.get(step.id.partition("/")[2], [])
-        self._now: InstrumentError | Score = told.pop(0) if told else PASS
+        now = told.pop(0) if told else PASS
+        self._at_the_end, self._now = now if isinstance(now, tuple) else (None, now)
 
     def verify(self) -> Verification:
         return Verification((), proven=True, reason="")
@@ -73,7 +76,9 @@ class Procedure:
         return Exposure((), (), 1.0)
 
     def finish(self) -> None:
-        """Nothing is on."""
+        """Nothing is on; a fault that is told of with a score strikes here."""
+        if self._at_the_end is not None:
+            raise self._at_the_end
 
     def features(self, *_: object, **__: object) -> Score:
         return self._now if isinstance(self._now, Score) else PASS
@@ -284,6 +289,15 @@ def test_a_dead_instrument_does_not_make_a_night_of_invalid(scripted: Scripted) 
         scripted.run(dead, link={"retries": 1}, give_up_after=2)
     assert (scripted.tried["0003"], scripted.tried["0004"]) == (["INVALID"] * 2, ["INVALID"] * 2)
     assert "0005" not in scripted.tried
+
+
+def test_steps_that_a_fault_left_invalid_for_good_count_as_well(scripted: Scripted) -> None:
+    """What is not tried again, lest it hide a failure, is no better a night."""
+    struck: Story = {f"{number:04d}": [(LINK, SUSPECT)] for number in range(3, 9)}
+    with pytest.raises(FaultStopError, match=r"2 steps in a row ended INVALID by a fault, the last one 1/0004: osc"):
+        scripted.run(struck, give_up_after=2)
+    assert (scripted.tried["0003"], scripted.tried["0004"]) == (["INVALID"], ["INVALID"])
+    assert scripted.run({})["0003"] == ["INVALID"]
 
 
 def test_steps_that_came_to_something_end_the_row(scripted: Scripted) -> None:
