@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks import commit, exchange, sealing, simulation, transfer
+from benchmarks import commit, exchange, planning, sealing, simulation, startup, transfer
 from benchmarks.figure import Figure, simply
 
 _BARE = "bare socket"
@@ -43,4 +43,13 @@ def _simulations() -> Iterator[Figure]:
         yield Figure(name, "as many normal numbers", simply(partial(simulation.measure, world, 20)))
 
 
-FIGURES: tuple[Figure, ...] = (*_transfers(), *_exchanges(), *_sessions(), *_simulations())
+def _waits() -> Iterator[Figure]:
+    shown, worked = "typer, rich", "typer, rich.table, yaml, pydantic.main, numpy"
+    yield Figure("startup: aimdlab --help", f"import {shown}", partial(startup.command, startup.HELP, shown, 3))
+    yield Figure(
+        "startup: aimdlab plan, 7280 sequences", f"import {worked}", partial(startup.command, startup.PLAN, worked, 3)
+    )
+    yield Figure("planning 1000 steps", "copy of finished steps", partial(planning.thousand_steps, 1))
+
+
+FIGURES: tuple[Figure, ...] = (*_transfers(), *_exchanges(), *_sessions(), *_simulations(), *_waits())
