@@ -17,7 +17,6 @@ from aimdlab.bench.safe_state import SafeAction, carry_out, driver_action, limit
 from aimdlab.capture import Capture
 from aimdlab.config.bench import BenchFile, MonitorEntry
 from aimdlab.config.campaign import Loaded
-from aimdlab.errors import RecordError
 
 __all__ = ["Bench", "Connected", "connect"]
 
@@ -113,11 +112,16 @@ class Bench:
     def make_safe(self) -> None:
         """Every source off, in the order of :mod:`aimdlab.bench.safe_state`; may be called at any time, repeatedly.
 
-        Raises SafeStateError, after recording it, if one or more could not be switched off.
+        Raises SafeStateError, after recording it, if one or more could not be switched off. Whatever else it raises,
+        everything is off.
         """
-        if self._guard is not None:
-            self._guard.forget()
-        done, problems = carry_out(_safe_action(connected) for connected in self.instruments.values())
+        done: list[str] = []
+        try:
+            if self._guard is not None:
+                self._guard.forget()
+            done, problems = carry_out([_safe_action(connected) for connected in self.instruments.values()])
+        except Exception as error:  # noqa: BLE001 - no memory, for one: nobody may think that everything is off
+            problems = dict.fromkeys(self.instruments, f"{type(error).__name__}: {error}")
         if not problems:
             if self._guard is not None:
                 self._guard.may_be_on = False
@@ -128,7 +132,7 @@ class Bench:
             self.events.record(
                 "safety.failed", str(failure), source="bench", durable=True, made_safe=done, problems=problems
             )
-        except RecordError as error:
+        except Exception as error:
             # What is still on comes first, whatever became of the record.
             failure.add_note(str(error))
             raise failure from error

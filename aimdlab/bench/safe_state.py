@@ -158,29 +158,37 @@ class _Try:
         self.first_try_over = threading.Event()
         self._problem = f"no answer within {action.limit_s:g} s"
         self._began_s = time.monotonic()
-        threading.Thread(target=self._run, args=(results,), name=f"make-safe-{action.instrument}", daemon=True).start()
+        self._over_s = self._began_s + action.limit_s
+        work = threading.Thread(target=self._run, args=(results,), name=f"make-safe-{action.instrument}", daemon=True)
+        try:
+            work.start()
+        except (RuntimeError, MemoryError):  # no thread is to be had: once, and in this one
+            if not self._try(results):
+                self._over_s = self._began_s
 
     @property
     def left_s(self) -> float:
-        return self._began_s + self.action.limit_s - time.monotonic()
+        return self._over_s - time.monotonic()
 
     def given_up(self) -> SafeResult:
         self.over.set()
         return self._result(self._problem)
 
     def _run(self, results: queue.SimpleQueue[SafeResult]) -> None:
-        while not self.over.is_set():
-            try:
-                self.action.act()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported and the others go off
-                known = isinstance(error, AimdlabError)
-                self._problem = str(error) if known else f"{type(error).__name__}: {error}"
-                self.first_try_over.set()
-                self.over.wait(_PAUSE_S)
-            else:
-                results.put(self._result(""))
-                self.first_try_over.set()
-                return
+        while not self.over.is_set() and not self._try(results):
+            self.over.wait(_PAUSE_S)
+
+    def _try(self, results: queue.SimpleQueue[SafeResult]) -> bool:
+        try:
+            self.action.act()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported and the others go off
+            known = isinstance(error, AimdlabError)
+            self._problem = str(error) if known else f"{type(error).__name__}: {error}"
+            self.first_try_over.set()
+            return False
+        results.put(self._result(""))
+        self.first_try_over.set()
+        return True
 
     def _result(self, problem: str) -> SafeResult:
         return SafeResult(self.action.instrument, problem, time.monotonic() - self._began_s)

@@ -179,3 +179,25 @@ def test_another_instrument_that_was_switched_off_does_not_count() -> None:
             action.act()
     action.act()
     assert driver.switched_off == 3
+
+
+def test_outputs_go_off_although_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a computer that is out of memory or of processes."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    off: list[str] = []
+
+    def fail() -> None:
+        raise LinkError("no answer", instrument="amplifier")
+
+    done, problems = carry_out(
+        [
+            action("amplifier", Role.DRIVE_AMPLIFIER, fail),
+            action("generator", Role.SIGNAL_GENERATOR, lambda: off.append("generator")),
+        ]
+    )
+    assert done == off == ["generator"]
+    assert "no answer" in problems["amplifier"]

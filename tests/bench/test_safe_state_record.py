@@ -36,3 +36,19 @@ def test_a_failure_to_switch_off_is_recorded_before_it_is_raised(tmp_path: Path)
     assert event.kind == "safety.failed"
     assert "no answer" in event.data["problems"]["generator"]
     log.close()
+
+
+def test_whatever_fails_on_the_way_nobody_thinks_that_all_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only SafeStateError leaves the bench to the guardian; after anything else it is dismissed."""
+    bench = Bench(
+        cast(Any, SimpleNamespace(roles={})), cast(Any, {"generator": SimpleNamespace()}), RealClock(), cast(Any, None)
+    )
+
+    def out_of_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("aimdlab.bench.bench.carry_out", out_of_memory)
+    monkeypatch.setattr("aimdlab.bench.bench._safe_action", out_of_memory)
+    monkeypatch.setattr(bench, "events", SimpleNamespace(record=out_of_memory))
+    with pytest.raises(SafeStateError, match=r"switch off by hand now: generator\. \(generator: MemoryError"):
+        bench.make_safe()

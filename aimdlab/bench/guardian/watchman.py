@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +201,8 @@ def _end_after(limit_s: float) -> None:
     """End this process then, whatever it does: it must not be left behind."""
     timer = threading.Timer(limit_s, os._exit, (3,))
     timer.daemon = True
-    timer.start()
+    with suppress(RuntimeError, MemoryError):  # no thread is to be had, and outputs come first
+        timer.start()
 
 
 def _short(error: ValueError) -> str:
