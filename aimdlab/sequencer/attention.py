@@ -25,6 +25,8 @@ from aimdlab.errors import StoppedByPersonError
 from aimdlab.session.inbox import Command, Inbox
 
 _POLL_S = 0.2
+# Of a storm of signals the guardian hears once in that time: each is a handler within the handler of the one before.
+_ASK_AGAIN_S = 1.0
 
 # Those that the operating system has: a closed terminal is SIGHUP, Ctrl-\\ SIGQUIT, Windows' Ctrl-Break SIGBREAK.
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
@@ -61,6 +63,7 @@ class Attention:
         self._urgent = False
         self._paused = False
         self._next_poll_s = 0.0
+        self._ask_again_s = 0.0
         self._answers: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
     def listen(self, inbox: Inbox, events: EventSink) -> None:
@@ -70,15 +73,22 @@ class Attention:
     def show_to(self, watcher: Watcher | None) -> None:
         """Show ``watcher`` signs of life from now on; None: nobody watches any more, and nobody need."""
         self._watcher = watcher
+        if watcher is not None and self._stop_reason:
+            watcher.forbid_replacement()
 
     def stop(self, reason: str, *, urgent: bool = False) -> None:
         """Ask for a stop; an urgent one, or the second, is for now."""
-        self._urgent = self._urgent or urgent or bool(self._stop_reason)
+        is_first, watcher = not self._stop_reason, self._watcher
+        self._urgent = self._urgent or urgent or not is_first
         self._stop_reason = self._stop_reason or reason
-        if self._watcher is not None:
-            self._watcher.forbid_replacement()
-            if self._urgent:
-                self._watcher.make_safe_now()
+        if watcher is None:
+            return
+        if is_first:
+            watcher.forbid_replacement()
+        now_s = time.monotonic()
+        if self._urgent and now_s >= self._ask_again_s:
+            self._ask_again_s = now_s + _ASK_AGAIN_S
+            watcher.make_safe_now()
 
     def check(self) -> None:
         """Raise StoppedByPersonError if somebody wants to stop, GuardianError if nobody watches over the run any more.

@@ -69,6 +69,7 @@ class Watcher:
     def __init__(self) -> None:
         self.signs, self.lost, self.may_replace = 0, False, True
         self.safe = threading.Event()
+        self.asked = 0
 
     def sign(self) -> None:
         self.signs += 1
@@ -78,6 +79,7 @@ class Watcher:
             raise GuardianError("the guardian is gone")
 
     def make_safe_now(self) -> None:
+        self.asked += 1
         self.safe.set()
 
     def forbid_replacement(self) -> None:
@@ -152,3 +154,23 @@ def test_a_signal_however_often_it_comes_only_asks(name: str) -> None:
         with pytest.raises(StoppedByPersonError, match="Ctrl-C" if name == "SIGINT" else name):
             attention.check()
     assert signal.getsignal(number) is before
+
+
+def test_of_a_storm_of_signals_the_guardian_hears_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("aimdlab.sequencer.attention.time.monotonic", lambda: now_s)
+    attention, watcher = Attention(), Watcher()
+    attention.show_to(watcher)
+    for _ in range(1000):
+        attention.stop("stopped by Ctrl-C")
+    assert watcher.asked == 1
+    now_s += 2.0
+    attention.stop("stopped by Ctrl-C")
+    assert watcher.asked == 2, "what was switched on meanwhile goes off too"
+
+
+def test_a_stop_from_before_anybody_watched_forbids_another_run_too() -> None:
+    attention, watcher = Attention(), Watcher()
+    attention.stop("stopped by Ctrl-C")
+    attention.show_to(watcher)
+    assert not watcher.may_replace

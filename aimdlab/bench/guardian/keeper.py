@@ -44,10 +44,9 @@ class Keeper:
         self._greeted = False
         self._leaving = False
         self._ready = threading.Event()
-        self._made_safe = threading.Event()
+        self._made_safe: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
         self._armed = threading.Event()
         self._problems: dict[str, str] = {}
-        self._not_safe: dict[str, str] = {}
         self._lost = ""
         self._orders: Orders | None = None
 
@@ -131,12 +130,14 @@ class Keeper:
 
         Instruments with ``guardian: takeover`` are left to the run. May be called in a signal handler.
         """
-        self._made_safe.clear()
-        self._say("safe")
+        self._say("safe")  # no lock is taken: a handler could wait for whom it interrupted
 
     def wait_made_safe(self, limit_s: float) -> dict[str, str] | None:
         """What :meth:`make_safe_now` could not switch off, by name; None if it has not come to an end in time."""
-        return dict(self._not_safe) if self._made_safe.wait(limit_s) else None
+        try:
+            return self._made_safe.get(timeout=limit_s)
+        except queue.Empty:
+            return None
 
     def forbid_replacement(self) -> None:
         """A person wants the run to end: no other run is started, however this one ends."""
@@ -238,8 +239,7 @@ class Keeper:
                 self._problems = value
                 self._ready.set()
             case "safe", {"done": list(), "problems": dict() as problems}:
-                self._not_safe = problems
-                self._made_safe.set()
+                self._made_safe.put(problems)
             case "armed", bool():
                 self._armed.set()
             case "refused", str():
