@@ -15,7 +15,7 @@ from pyvisa.resources import MessageBasedResource
 
 from aimdlab.bench._message_port import VISA_FAULTS, MessagePort
 from aimdlab.bench._patience import Patience, deadline_s
-from aimdlab.bench._port import LINE_LIMIT_BYTES, PortFault, endless
+from aimdlab.bench._port import LINE_LIMIT_BYTES, PortFault, endless, too_long
 
 # What is used of pyvisa_py.protocols.hislip.Instrument beside `send`; without all of them viRead it is.
 _USED = ("_sync", "_next_data_header", "_payload_remaining", "_msg_type", "_rmt")
@@ -43,6 +43,8 @@ class HislipPort(MessagePort):
             raise self._fault("sending", error) from error
 
     def receive_few(self, count: int) -> bytes:
+        if self._begin == self._end:
+            self._fill(deadline_s(count, self._timeout_s))
         if self._end - self._begin >= count:
             self._begin += count
             return bytes(self._view[self._begin - count : self._begin])
@@ -62,8 +64,9 @@ class HislipPort(MessagePort):
                 raise PortFault(f"the reply ended after {taken} of {count} bytes")
 
     def end_block(self) -> None:
-        self._ended = False
-        super().end_block()
+        rest = self.receive_line()
+        if rest:
+            raise too_long(rest)
 
     def _receive_message(self) -> bytes:
         reply = bytearray(self._view[self._begin : self._end])

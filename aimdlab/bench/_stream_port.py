@@ -72,6 +72,8 @@ class StreamPort:
         """Nothing to do: this port finds the end of a line itself."""
 
     def receive_few(self, count: int) -> bytes:
+        if self._begin == self._end:
+            self._fill(deadline_s(count, self._timeout_s), 0, count)
         if self._end - self._begin >= count:
             self._begin += count
             return bytes(self._view[self._begin - count : self._begin])
