@@ -83,7 +83,7 @@ def _say(connection: socket.socket, message_id: int, answer: bytes) -> None:
         piece, view = view[:_MOST_BYTES], view[_MOST_BYTES:]
         header = _HISLIP.pack(b"HS", kind, 0, message_id, len(piece))
         if len(piece) <= _JOINED_BYTES:
-            connection.sendall(header + piece)
+            connection.sendall(b"".join((header, piece)))
         else:
             connection.sendall(header)
             connection.sendall(piece)
