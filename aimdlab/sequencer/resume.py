@@ -34,7 +34,7 @@ from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
 from aimdlab.session.header import SessionHeader, software_versions, utc_now
-from aimdlab.session.inbox import waiting
+from aimdlab.session.inbox import Command, waiting
 from aimdlab.session.place import refuse_without_room
 
 
@@ -138,10 +138,16 @@ def _go_on(found: Interrupted, again: PlannedAgain, settlement: Settlement, wish
         bench.make_safe()  # whatever the run that died left on
         refuse_training_in_a_test(found.header, opened.simulated)
         others = instruments_again(found.basis, bench, settlement)
-        ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
         attention.check()
         _refuse_if_gone_on_with(found)
         session = stack.enter_context(SessionFolder.open(found.folder, bench_clock=bench.clock.now_s))
+        _refuse_if_gone_on_with(found)  # once more: to open a long session takes its time
+        if attendance.unattended:
+            _still_wished(found.runs.wish, attention)
+        _set_aside(session, wish.stale, attention)
+        attention.listen(session.inbox, session.events)  # a person may answer from elsewhere
+        ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")
+        attention.check()
         facts: Mapping[str, Encodable] = {
             "interruption": found.runs.interruption,
             "unattended": attendance.unattended,
@@ -150,11 +156,9 @@ def _go_on(found: Interrupted, again: PlannedAgain, settlement: Settlement, wish
             "bench_clock": bench.clock.kind,
             "software": software_versions(),
         }
-        _refuse_if_gone_on_with(found)  # once more: to open a long session takes its time
         if wish.consent is not None and settlement.accepted:
             changes = replace(again.changes, equipment=others)
             record_acceptance(session.events, wish.consent.operator, wish.consent.reason, settlement.accepted, changes)
-        _set_aside(session, wish.stale, attention)
         copy_guardian_log(session, found.guardian_entries)
         return carry_out(plan, session, opened, attendance, key, found.tries, facts)
 
@@ -166,6 +170,14 @@ def _refuse_if_gone_on_with(found: Interrupted) -> None:
     runs.refuse_if_at_work(found.folder)
     if runs != found.runs:
         raise ConfigurationError(f"{found.folder}: somebody else went on with this session just now.")
+
+
+def _still_wished(wish: str, attention: Attention) -> None:
+    """Obey what a person asked of a run that heard it and died: nobody has decided anything else since."""
+    if wish == "pause":
+        attention.obey(Command("pause", "", "", ""))
+    elif wish:
+        attention.stop(f"{wish} was asked for before the run died")
 
 
 def _set_aside(session: SessionFolder, before: frozenset[str], attention: Attention) -> None:

@@ -13,6 +13,7 @@ from aimdlab import _platform
 from aimdlab.errors import ConfigurationError
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.events import Event
+from aimdlab.session.inbox import RECEIVED
 from aimdlab.session.pc_clock import FACTS, clock_facts
 
 STARTED, RESUMED, INTERRUPTED, ENDED = "run.started", "run.resumed", "run.interrupted", "run.ended"
@@ -60,6 +61,7 @@ class Runs:
         owner: the process of the last run, or of whoever sealed after it; None if it was not told.
         at_step: the step at which the last run went on, or "".
         times: how many runs in a row went on there.
+        wish: "pause", "stop" or "abort" if a person asked the last run for that and it died before it ended.
     """
 
     count: int = 0
@@ -69,6 +71,7 @@ class Runs:
     owner: Owner | None = None
     at_step: str = ""
     times: int = 0
+    wish: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -118,15 +121,25 @@ def read_runs(events: Iterable[Event]) -> Runs:
             at_step = str(event.data.get("next_step", ""))
             times = runs.times + 1 if at_step == runs.at_step else 1
             owner = _owner(event.data)
-            runs = Runs(runs.count + 1, event.kind, event.message, "", owner, at_step, times)
+            wish = runs.wish if event.data.get("unattended") else ""  # a person who goes on decides anew
+            runs = Runs(runs.count + 1, event.kind, event.message, "", owner, at_step, times, wish)
         elif event.kind in (INTERRUPTED, ENDED):
             why = str(event.data.get("ended_early", ""))
             owner = _owner(event.data) or runs.owner
-            runs = replace(runs, last=event.kind, message=event.message, ended_early=why, owner=owner)
+            runs = replace(runs, last=event.kind, message=event.message, ended_early=why, owner=owner, wish="")
+        elif event.kind == RECEIVED:
+            runs = replace(runs, wish=_wish(runs.wish, str(event.data.get("command", ""))))
         elif event.kind in (GIVEN_UP, SEALING):
             why = str(event.data.get("ended_early", "")) or runs.ended_early
             runs = replace(runs, owner=_owner(event.data) or runs.owner, ended_early=why)
     return runs
+
+
+def _wish(before: str, word: str) -> str:
+    """What a person wants of a run after another word; a stop is not taken back."""
+    if before in ("stop", "abort") or word in ("note", "answer"):
+        return before
+    return "" if word == "continue" else word
 
 
 def _owner(data: dict[str, Any]) -> Owner | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aimdlab.bench.guardian.log import Entry, read_log
+from aimdlab.session.inbox import send
 from aimdlab.session.reader import open_session
 from command_line import COMMAND, ROOT, Control, Lab, wait_for
 from patience import LIMIT_S
@@ -109,3 +110,39 @@ def kinds(lab: Lab) -> set[str]:
         return set()
     with open_session(lab.session) as session:
         return {event.kind for event in session.events()}
+
+
+@posix_signals
+def test_where_nobody_attends_a_pause_holds_and_questions_are_answered_from_elsewhere(lab: Lab) -> None:
+    """Whoever paused a run may have his hands at the bench: no run that takes its place may switch anything on."""
+    lab.many_steps()
+    lab.change(lab.campaign, "tests:\n", "unattended: {resume: true}\ntests:\n")
+    text = lab.campaign.read_text(encoding="utf-8")
+    lab.campaign.write_text(text[: text.index("ambient:")] + text[text.index("justification:") :], encoding="utf-8")
+    events = lab.session / "events.jsonl"
+
+    def times(what: str) -> int:
+        return events.read_text(encoding="utf-8").count(what) if events.exists() else 0
+
+    with subprocess.Popen(
+        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session)],
+        cwd=lab.folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
+    ) as run:  # fmt: skip
+        assert run.stdin is not None
+        run.stdin.write("22 degC\n45 %\n")
+        run.stdin.flush()
+        wait_for(lambda: times('"attempt.scored"') > 2, within=run)
+        send(lab.session, "pause")
+        wait_for(lambda: times('"run.paused"') == 1, within=run)
+        run.kill()
+    begun = times('"attempt.begun"')
+    for question, answer in (("Temperature", "22 degC"), ("Relative humidity", "45 %")):
+        wait_for(lambda question=question: times(f"{question} at the bench, e.g.") == 1)  # type: ignore[misc]
+        send(lab.session, "answer", answer)
+    wait_for(lambda: times('"run.paused"') == 2)
+    assert times('"attempt.begun"') == begun, "nothing is done while it is paused"
+    send(lab.session, "continue")
+    wait_for(lambda: times('"attempt.begun"') > begun)
+    send(lab.session, "stop")
+    output = lab.session.with_name("session.replacement-1.txt")
+    wait_for(lambda: "stop asked for" in output.read_text(encoding="utf-8"))

@@ -274,3 +274,25 @@ def test_runs_that_do_not_come_past_a_step_are_not_started_for_ever(tmp_path: Pa
     with pytest.raises(ConfigurationError, match="3 runs in a row went on at step 1/0002"):
         runs.refuse_if_in_vain(tmp_path, "1/0002")
     runs.refuse_if_in_vain(tmp_path, "1/0003")
+
+
+@pytest.mark.parametrize(
+    ("events", "wish"),
+    [
+        (["pause"], "pause"),
+        (["pause", "note"], "pause"),
+        (["pause", "continue"], ""),
+        (["stop", "continue"], "stop"),
+        (["pause", "run.interrupted"], ""),
+        (["pause", "unattended"], "pause"),
+        (["pause", "attended"], ""),
+    ],
+)
+def test_what_a_person_wanted_of_a_run_that_died_is_known(tmp_path: Path, events: list[str], wish: str) -> None:
+    written: list[tuple[str, dict[str, Any]]] = [("run.started", {})]
+    for event in events:
+        if event.endswith("attended"):
+            written.append(("run.resumed", {"unattended": event == "unattended"}))
+        else:
+            written.append((event, {}) if "." in event else ("command.received", {"command": event}))
+    assert log(tmp_path, *written).wish == wish
