@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -11,16 +12,18 @@ from typing import Literal
 from aimdlab._platform import Holder
 from aimdlab.bench.guardian.aftermath import start_beside
 from aimdlab.bench.guardian.hands import Hands
-from aimdlab.bench.lock import BenchLock
+from aimdlab.bench.guardian.orders import InstrumentOrder
+from aimdlab.bench.lock import BenchLock, guardian_locks
 from aimdlab.bench.safe_state import carry_out, limit_for
-from aimdlab.config.bench import BenchFile
 from aimdlab.config.campaign import load_bench
 from aimdlab.errors import ConfigurationError, InUseError
 from aimdlab.sequencer.guarding import orders_for
-from aimdlab.sequencer.known import AtWork, forget, known_benches, sessions_at_work
+from aimdlab.sequencer.known import AtWork, damaged_notes, forget, known_benches, sessions_at_work
 
 # Between two calls of an instrument that is still starting.
 _AGAIN_S = 2.0
+# Windows delivers Ctrl-C only between two waits.
+_SLICE_S = 0.2
 
 Happening = Literal["runs", "sealed", "gone on", "waits", "cannot go on"]
 
@@ -64,7 +67,26 @@ def make_benches_safe(holder: Holder, patience_s: float) -> list[BenchAtBoot]:
         patience_s: how long instruments that do not answer yet are waited for, all benches together.
     """
     deadline_s = time.monotonic() + patience_s
-    return [_make_safe(bench, holder, deadline_s) for bench in known_benches()]
+    turns: dict[Path, threading.Lock] = {}
+    found = {
+        note: BenchAtBoot(note, problems={"": "this note of a bench is damaged. Look at every bench, then remove it."})
+        for note in damaged_notes()
+    }
+
+    def work(bench: Path) -> None:
+        try:
+            found[bench] = _make_safe(bench, holder, deadline_s, turns)
+        except Exception as error:  # noqa: BLE001 - of one bench; reported, and the others go off
+            found[bench] = BenchAtBoot(bench, problems={"": f"{type(error).__name__}: {error}"})
+
+    # All at once: one that does not answer keeps no other on.
+    at_work = [threading.Thread(target=work, args=(bench,), daemon=True) for bench in known_benches()]
+    for thread in at_work:
+        thread.start()
+    for thread in at_work:
+        while thread.is_alive():
+            thread.join(_SLICE_S)
+    return [found[bench] for bench in sorted(found)]
 
 
 def go_on(benches: list[BenchAtBoot]) -> list[SessionAtBoot]:
@@ -73,36 +95,41 @@ def go_on(benches: list[BenchAtBoot]) -> list[SessionAtBoot]:
     return [_go_on(entry, is_safe=entry.bench not in unsafe) for entry in sessions_at_work()]
 
 
-def _make_safe(path: Path, holder: Holder, deadline_s: float) -> BenchAtBoot:
+def _make_safe(path: Path, holder: Holder, deadline_s: float, turns: dict[Path, threading.Lock]) -> BenchAtBoot:
+    """Make one bench safe; in turn with others that share an instrument, which this process would find in use."""
     try:
         bench = load_bench(path).file
     except ConfigurationError as error:
         return BenchAtBoot(path, problems={"": str(error)})
     resources = {name: entry.resource for name, entry in bench.instruments.items() if entry.resource}
-    try:
-        with BenchLock(resources, holder):
-            return _switch_off(path, bench, resources, deadline_s)
-    except InUseError as error:
-        return BenchAtBoot(path, problems={"": str(error)})
-
-
-def _switch_off(path: Path, bench: BenchFile, resources: dict[str, str], deadline_s: float) -> BenchAtBoot:
     off: list[str] = []
-    left = orders_for(bench, resources, ()).instruments
-    while True:
-        hands = Hands()
-        problems = hands.reach(left)
-        limit_s = max((limit_for(order.timeout_s) for order in left), default=0.0)
-        try:
-            done, failed = carry_out(hands.actions(limit_s, lambda action: action))
-        finally:
-            hands.close()
-        off += done
-        problems |= failed
-        left = tuple(order for order in left if order.name in problems)
-        if not left or time.monotonic() >= deadline_s:
-            return BenchAtBoot(path, off=tuple(off), problems=problems)
-        threading.Event().wait(_AGAIN_S)
+    try:
+        left = orders_for(bench, resources, ()).instruments
+        while True:
+            with ExitStack() as stack:
+                for lock in guardian_locks(resources.values()):
+                    stack.enter_context(turns.setdefault(lock, threading.Lock()))
+                stack.enter_context(BenchLock(resources, holder))
+                done, problems = _switch_off(left)
+            off += done
+            left = tuple(order for order in left if order.name in problems)
+            if not left or time.monotonic() >= deadline_s:
+                return BenchAtBoot(path, off=tuple(off), problems=problems)
+            threading.Event().wait(_AGAIN_S)
+    except InUseError as error:
+        return BenchAtBoot(path, off=tuple(off), problems={"": str(error)})
+
+
+def _switch_off(left: tuple[InstrumentOrder, ...]) -> tuple[list[str], dict[str, str]]:
+    """Try each once: the names of those that are off, and the problem of every other."""
+    hands = Hands()
+    problems = hands.reach(left)
+    limit_s = max((limit_for(order.timeout_s) for order in left), default=0.0)
+    try:
+        done, failed = carry_out(hands.actions(limit_s, lambda action: action))
+    finally:
+        hands.close()
+    return done, problems | failed
 
 
 def _go_on(entry: AtWork, *, is_safe: bool) -> SessionAtBoot:

@@ -74,6 +74,12 @@ def known_benches() -> list[Path]:
     return sorted(Path(found["bench"]) for found in _read(_BENCHES) if isinstance(found.get("bench"), str))
 
 
+def damaged_notes() -> list[Path]:
+    """Files that should name a bench and do not: nobody knows which it was."""
+    notes = sorted((known_folder() / _BENCHES).glob("*.json"))
+    return [note for note in notes if not isinstance(_content(note).get("bench"), str)]
+
+
 def sessions_at_work() -> list[AtWork]:
     """The sessions whose run did not end by itself, or still runs."""
     return sorted((entry for found in _read(_AT_WORK) if (entry := _entry(found))), key=lambda entry: entry.session)
@@ -116,9 +122,12 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 def _read(kind: str) -> Iterator[dict[str, Any]]:
     """What the files say; one that a power cut or a person damaged says nothing."""
     for path in sorted((known_folder() / kind).glob("*.json")):
-        try:
-            found = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(found, dict):
-            yield found
+        yield _content(path)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

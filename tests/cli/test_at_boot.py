@@ -81,6 +81,32 @@ def test_a_bench_that_does_not_answer_is_named_as_not_safe(
     assert "cannot go on: its bench is not safe" in booted.stdout
 
 
+def test_a_bench_that_is_dark_keeps_no_other_on(
+    lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
+) -> None:
+    control, hello = served
+    lab.make_real(hello)
+    power_cut(lab, control)
+    text, dark = lab.bench.read_text(encoding="utf-8"), lab.bench.with_name("a_dark_one.yaml")
+    for entry in hello["instruments"]:
+        if entry["instrument"] == "generator":  # the oscilloscope is shared
+            text = text.replace(entry["resource"], "TCPIP::127.0.0.1::1::SOCKET")
+    dark.write_text(text, encoding="utf-8")
+    (benches / "benches/0.json").write_text(json.dumps({"bench": str(dark)}), encoding="utf-8")
+    (benches / "benches/1.json").write_text("{", encoding="utf-8")
+    with subprocess.Popen(
+        [*COMMAND, "doctor", "--at-boot", "--json", "--wait", str(LIMIT_S)],
+        cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    ) as booted:  # fmt: skip
+        wait_for(lambda: not control.generator()["channels"]["1"]["output"], within=booted)
+        assert booted.poll() is None, "it still calls the other one"
+        booted.kill()
+    short = lab.cli("doctor", "--at-boot", "--wait", "0")
+    assert short.returncode == 3
+    assert "1.json: NOT SAFE, switch off by hand now. this note of a bench is damaged" in short.stdout
+    assert f"{lab.bench}: safe: generator, oscilloscope" in short.stdout
+
+
 def test_a_session_that_may_goes_on_by_itself_after_a_restart(lab: Lab, benches: Path) -> None:
     lab.fewer_steps()
     lab.change(lab.campaign, "tests:\n", "unattended: {resume: true}\ntests:\n")
