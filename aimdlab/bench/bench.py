@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -24,6 +26,8 @@ Player = TypeVar("Player")
 
 # Sources whose guard comes with their first user.
 _UNGUARDED = (Role.RF_GENERATOR,)
+# How long all links together may take to close.
+_CLOSE_LIMIT_S = 5.0
 
 
 class Bench:
@@ -223,6 +227,11 @@ def _describe(connected: Connected) -> str:
 
 
 def _close(instruments: Mapping[str, Connected]) -> None:
-    for connected in instruments.values():
-        if connected.link is not None:
-            connected.link.close()
+    """Close every link; one that hangs is left to the end of the process: a person may have stopped the run at once."""
+    links = [connected.link for connected in instruments.values() if connected.link is not None]
+    closers = [threading.Thread(target=link.close, name=f"close {link.name}", daemon=True) for link in links]
+    deadline_s = time.monotonic() + _CLOSE_LIMIT_S
+    for closer in closers:
+        closer.start()
+    for closer in closers:
+        closer.join(max(0.0, deadline_s - time.monotonic()))

@@ -1,5 +1,6 @@
 """What could not be switched off is on the disk before anybody is told."""
 
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,11 +9,13 @@ import pytest
 
 from aimdlab.bench.bench import Bench
 from aimdlab.bench.clock import RealClock
+from aimdlab.bench.link import VisaLink
 from aimdlab.bench.roles import Role
 from aimdlab.errors import LinkError, SafeStateError
 from aimdlab.session.canonical import NO_HASH
 from aimdlab.session.event_log import EventLog
 from aimdlab.session.events import read_events
+from patience import LIMIT_S, receive_line
 
 
 class Generator:
@@ -52,3 +55,21 @@ def test_whatever_fails_on_the_way_nobody_thinks_that_all_is_off(monkeypatch: py
     monkeypatch.setattr(bench, "events", SimpleNamespace(record=out_of_memory))
     with pytest.raises(SafeStateError, match=r"switch off by hand now: generator\. \(generator: MemoryError"):
         bench.make_safe()
+
+
+def test_a_bench_is_closed_although_an_instrument_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops a run at once does not wait for a reply that may take a minute."""
+    monkeypatch.setattr("aimdlab.bench.bench._CLOSE_LIMIT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        resource = f"TCPIP::127.0.0.1::{server.getsockname()[1]}::SOCKET"
+        link = VisaLink.open("oscilloscope", resource, RealClock(), timeout_s=LIMIT_S)
+        asked = link.submit(lambda: link.query("*OPC?"))
+        instrument, _ = server.accept()
+        with instrument:
+            assert receive_line(instrument) == b"*OPC?\n"
+            connected = {"oscilloscope": SimpleNamespace(link=link)}
+            Bench(cast(Any, SimpleNamespace(roles={})), cast(Any, connected), RealClock(), cast(Any, None)).close()
+            assert not asked.done()
+        with pytest.raises(LinkError, match="closed the connection"):
+            asked.result(LIMIT_S)
+    link.close()
