@@ -91,7 +91,8 @@ class SynchronisedPotential(InjectionProcedure):
             (setups.verify, (INJECTION_MONITOR,), VERIFY),
             (setups.share, (INJECTION_MONITOR, DEVICE_MONITOR), SHARE),
         ):
-            taken = self._burst(setup, names, kind, burst.period_s)
+            # No sooner one after the other than the mean power was reckoned with.
+            taken = self._burst(setup, names, kind, max(burst.period_s, step.ceilings.every_s))
             if not taken:
                 self._require_no_trip()
                 return Verification(tuple(captures), False, "the oscilloscope did not see that the burst began")

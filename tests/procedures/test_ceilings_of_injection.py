@@ -174,6 +174,31 @@ def test_what_a_step_asks_above_its_plan_is_refused_and_the_source_stays_as_it_w
         simulated.close()
 
 
+def test_bursts_that_prove_a_level_follow_no_sooner_than_the_mean_power_was_reckoned_with(files: Files) -> None:
+    files.campaign = files.folder / EXTRINSIC
+    plan = files.plan()
+    test = plan.tests[2]
+    step = next(step for step in test.steps if "offset_s" in step.parameters)
+    simulated = SimulatedBench.start(files.folder / "configs/worlds/robust_pacemaker.yaml", hold_time=True)
+    clock = VirtualClock(simulated.advance, simulated.claim_time())
+    bench = connect(plan.campaign.bench, clock, ScriptedOperator({}), simulated.resources)
+    try:
+        bench.initialise()
+        procedure = test.procedure(bench, test.subject)
+        bench.begin_step(step.id, step.ceilings)
+        procedure.prepare(step)
+        began_s = clock.now_s()
+        verification = procedure.verify()
+        bursts = len([capture for capture in verification.captures if capture.channel == "injection_monitor"])
+        assert bursts == 2
+        assert step.ceilings.every_s > 0.1
+        assert clock.now_s() - began_s >= bursts * step.ceilings.every_s
+        procedure.finish()
+    finally:
+        bench.close()
+        simulated.close()
+
+
 @pytest.mark.parametrize(
     ("trim", "rated_input", "verdicts"),
     [
