@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimdlab.errors import ConfigurationError
-from aimdlab.signals.transfer import Reals, Transfer
+from aimdlab.signals.transfer import Outputs, Reals, Transfer
 from aimdlab.signals.turn import Turn
 
 _INSTANT = 1e-12
@@ -92,12 +92,10 @@ class Network:
 
     def resistor_powers_w(self, levels: Sequence[float], durations_s: Sequence[float]) -> dict[str, float]:
         """Mean power in every resistor, by name, while the source repeats these steps for ever."""
-        turn = Turn(levels, durations_s)
-        return {
-            element.name: self.transfer(element.a, element.b).mean_square(turn) / element.value
-            for element in self.elements
-            if element.kind == "R"
-        }
+        resistors = [element for element in self.elements if element.kind == "R"]
+        across = Outputs([self.transfer(resistor.a, resistor.b) for resistor in resistors])
+        squares = across.mean_squares(Turn(levels, durations_s))
+        return {resistor.name: square / resistor.value for resistor, square in zip(resistors, squares, strict=True)}
 
     def source_power_w(self, levels: Sequence[float], durations_s: Sequence[float]) -> float:
         """Mean power that the source delivers; the sum of ``resistor_powers_w``."""

@@ -128,18 +128,8 @@ class Transfer:
                 state = _states(source, rate)[piece]
                 yield gain * (state * np.exp(rate * since_s) + _driven(source, rate, piece, since_s))
 
-    def mean_square(self, turn: Turn) -> float:
-        """The mean of the answer's square while the source repeats ``turn`` for ever."""
-        u, t, modes = turn.levels, turn.durations_s, turn.modes(self.rates_per_s)
-        settled = self.dc * u
-        # Within a step the answer is settled + sum of tails * exp(rate * t): the square is integrated term by term.
-        tails = modes.tails * self.gains
-        single = (tails * modes.single).sum(axis=1)
-        double = (tails[:, :, None] * tails[:, None, :] * modes.double).sum(axis=(1, 2))
-        return float((settled**2 * t + 2.0 * settled * single + double).sum() / turn.period_s)
-
     def mean_product(self, turn: Turn) -> float:
-        """The mean of the answer times the source, for the same source as ``mean_square``."""
+        """The mean of the answer times the source, while the source repeats ``turn`` for ever."""
         u, t, modes = turn.levels, turn.durations_s, turn.modes(self.rates_per_s)
         tails = modes.tails * self.gains
         integrals = self.dc * u * t + (tails * modes.single).sum(axis=1)
@@ -167,6 +157,33 @@ class Transfer:
                 low, high = (middle, high) if np.sign(impulse(np.array([middle])))[0] == signs[k] else (low, middle)
             turns.append(float(middle))
         return turns
+
+
+class Outputs:
+    """Outputs of one network, for what is asked of all of them at once.
+
+    Raises:
+        ValueError: their modes are not the same.
+    """
+
+    def __init__(self, transfers: Sequence[Transfer]) -> None:
+        self._rates_per_s = transfers[0].rates_per_s if transfers else np.empty(0)
+        if any(not np.array_equal(one.rates_per_s, self._rates_per_s) for one in transfers):
+            raise ValueError("outputs of one network share their modes")
+        shape = len(transfers), 1, self._rates_per_s.size
+        self._gains: Reals = np.array([one.gains for one in transfers]).reshape(shape)
+        self._dc: Reals = np.array([[one.dc] for one in transfers]).reshape(len(transfers), 1)
+
+    def mean_squares(self, turn: Turn) -> list[float]:
+        """The mean of each answer's square while the source repeats ``turn`` for ever."""
+        t, modes = turn.durations_s, turn.modes(self._rates_per_s)
+        settled = self._dc * turn.levels
+        # Within a step the answer is settled + sum of tails * exp(rate * t): the square is integrated term by term.
+        tails = modes.tails * self._gains
+        single = (tails * modes.single).sum(axis=2)
+        double = (tails[..., :, None] * tails[..., None, :] * modes.double).sum(axis=(2, 3))
+        means: list[float] = ((settled**2 * t + 2.0 * settled * single + double).sum(axis=1) / turn.period_s).tolist()
+        return means
 
 
 def held(levels: Sequence[float], durations_s: Sequence[float], start_s: float = 0.0) -> HeldSource:

@@ -58,3 +58,16 @@ def test_a_step_among_others_is_the_step_alone(campaign: Campaign) -> None:
     assert len(together) == len(alone) >= 16
     assert all(step.demands for step, _ in together)
     assert together == alone
+
+
+def test_a_divider_that_states_no_resistor_can_be_planned(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    watched = '{resistance: "500 ohm", share: 0.5, rating: "1 W", peak_rating: "10 W"}'
+    files.change(
+        files.bench,
+        ("  resistors:                    # those whose power is watched; share: volts across it per volt at C\n", ""),
+        (f"    series: {watched}\n    shunt: {watched}\n", ""),
+    )
+    plan = files.plan()
+    assert any("any resistor" in notice for notice in plan.notices)
+    assert not any("power" in demand.part for step in plan.steps for demand in step.demands)

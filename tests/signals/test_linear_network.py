@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aimdlab.errors import ConfigurationError
 from aimdlab.signals.network import Element, Network, capacitor_transfer
-from aimdlab.signals.transfer import HeldSource, Transfer, held
+from aimdlab.signals.transfer import HeldSource, Outputs, Transfer, held
 
 ohms = st.floats(1, 1e6)
 farads = st.floats(1e-11, 1e-6)
@@ -186,6 +186,12 @@ def test_the_mean_power_of_a_square_wave_is_that_of_its_samples() -> None:
     volts = network.transfer("n1", "n2").respond(source, last)
     expected = (volts**2).mean() / 5e2
     assert network.resistor_powers_w(levels, durations_s)["s2"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_outputs_of_several_networks_are_not_taken_for_those_of_one() -> None:
+    one, other = ladder([(1e3, 1e-7, 2e3)]), ladder([(1e3, 2e-7, 2e3)])
+    with pytest.raises(ValueError, match="share their modes"):
+        Outputs([one.transfer("n1"), other.transfer("n1")])
 
 
 R = Element("R", "r", "a", "b", 1e3)

@@ -6,7 +6,7 @@ them; peak powers are those of the pulses once an edge is over; mean powers are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 
 from aimdlab.bench.ceilings import Ceiling, Demand, Shape, StepCeilings, peak, peak_power
@@ -15,10 +15,10 @@ from aimdlab.config.device import DeviceFile
 from aimdlab.config.injection_network import AnnexDNetwork, ResistiveNetwork
 from aimdlab.config.loading import problem
 from aimdlab.procedures.injection.captures import Parts
-from aimdlab.procedures.injection.network import InjectionPath
+from aimdlab.procedures.injection.network import InjectionPath, PathResistor
 from aimdlab.procedures.protocol import Subject
 from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
-from aimdlab.signals.transfer import Transfer
+from aimdlab.signals.transfer import Outputs
 from aimdlab.signals.turn import Turn
 from aimdlab.standard.gradient_signal import T_EDGE_MAX_S
 
@@ -114,12 +114,11 @@ def _source(parts: Parts) -> Iterator[Ceiling]:
 
 def _network(bench: BenchFile, path: InjectionPath) -> Iterator[Ceiling]:
     network = bench.injection_network
-    # Every resistor is asked for its power of the same shape, one after the other.
-    turn_of = lru_cache(maxsize=1)(_turn_of)
+    powers = _mean_powers(path.resistors.values())
     yield Ceiling(_INPUT_C, "injection_network.rated_input", path.rated_input_v, "V", peak(1.0))
-    for name, resistor in path.resistors.items():
+    for place, (name, resistor) in enumerate(path.resistors.items()):
         part = f"injection network, {name}"
-        mean = _mean_power(resistor.across, resistor.resistance_ohm, turn_of)
+        mean = _one_of(powers, place)
         yield Ceiling(f"{part} (mean power)", resistor.rating_key, resistor.rating_w, "W", mean, order=2)
         if resistor.peak_rating_w is not None:
             # No resistor is harmed by what charges a capacitor while an edge lasts.
@@ -169,9 +168,18 @@ def _input(name: str, monitor: MonitorEntry, factor: float, pulse_v: float) -> C
     return Ceiling(part, key, monitor.rated_input, "V", at_input, offset=pulse_v / monitor.factor)
 
 
-def _mean_power(across: Transfer, resistance_ohm: float, turn_of: Callable[[Shape], Turn]) -> Callable[[Shape], float]:
-    return lambda shape: across.mean_square(turn_of(shape)) / resistance_ohm
+def _mean_powers(resistors: Collection[PathResistor]) -> Callable[[Shape], list[float]]:
+    """The mean power in each resistor; they are asked for one after the other, so that the last answer is kept."""
+    resistances_ohm = [resistor.resistance_ohm for resistor in resistors]
+    across = Outputs([resistor.across for resistor in resistors])
+
+    @lru_cache(maxsize=1)
+    def of(shape: Shape) -> list[float]:
+        squares = across.mean_squares(Turn(shape.levels, shape.durations_s))
+        return [square / resistance_ohm for square, resistance_ohm in zip(squares, resistances_ohm, strict=True)]
+
+    return of
 
 
-def _turn_of(shape: Shape) -> Turn:
-    return Turn(shape.levels, shape.durations_s)
+def _one_of(powers: Callable[[Shape], list[float]], place: int) -> Callable[[Shape], float]:
+    return lambda shape: powers(shape)[place]
