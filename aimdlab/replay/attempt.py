@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aimdlab.errors import RecordError
 from aimdlab.replay.compare import Difference, differences, feature_differences
+from aimdlab.replay.plausible import refuse_absurd
 from aimdlab.replay.scorings import TestScoring, fault_of, place_of_test, unlike_plan
 from aimdlab.scoring.attempt import Material, Scored, score_attempt
 from aimdlab.scoring.results import DEVICE_SUSPECT, Criterion, Outcome, Score
@@ -93,9 +94,9 @@ def _score(
 ) -> Score:
     test = place_of_test(record, header)
     for capture in attempt.captures:
-        _ = (
-            capture.codes
-        )  # read, and checked, before the scoring, which would take an altered record for its own defect
+        # Read, and checked, before the scoring, which would take an altered record for its own defect.
+        _ = capture.codes
+    refuse_absurd(attempt)
     material = Material(
         captures=attempt.captures,
         readings=attempt.readings,

@@ -16,7 +16,7 @@ from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
 from aimdlab.scoring.codes import Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses, plateau_sums, quality_problem
 from aimdlab.scoring.lagged_leak import LeakFit, LeakPath
-from aimdlab.scoring.lagged_pulses import fit_lagged_pulses
+from aimdlab.scoring.lagged_pulses import fit_lagged_pulses, samples_fitted
 from aimdlab.scoring.paced_verify import BackPulse
 from aimdlab.scoring.parameters import GradientInjectedScoring
 from aimdlab.scoring.pulses import (
@@ -43,6 +43,8 @@ _STRAY = 0.125
 _SIGMAS = 6.0
 _MOST_STRAY = 1_000_000
 """Samples in runs beyond which nothing is fitted."""
+_MOST_FITTED = 1 << 23
+"""The same with the tails of the lag, each as long as the longest."""
 
 
 def leak_path(known: GradientInjectedScoring) -> LeakPath:
@@ -114,8 +116,10 @@ def _whatever_is_there(y: Trace, removal: LaggedRemoval, pulse: DevicePulse) -> 
     for sign in (1.0, -1.0):
         rest = sign * left.rest
         runs = find_runs(rest, least, least / 2)
-        if runs.count and runs.count * int((runs.stop - runs.start).max()) <= _MOST_STRAY:
-            found = fit_lagged_pulses(rest, runs, pulse.lag_s / y.capture.dt_s, pulse.amplitude_v / y.scale, left.noise)
+        lag = pulse.lag_s / y.capture.dt_s
+        few = runs.count and runs.count * int((runs.stop - runs.start).max()) <= _MOST_STRAY
+        if few and samples_fitted(runs, lag) <= _MOST_FITTED:
+            found = fit_lagged_pulses(rest, runs, lag, pulse.amplitude_v / y.scale, left.noise)
             starts.append(found.starts)
             ends.append(found.ends)
             heights.append(sign * found.heights)

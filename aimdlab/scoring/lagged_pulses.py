@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimdlab.scoring.codes import BoolArray, FloatArray
 from aimdlab.scoring.lagged_leak import U_LAG
@@ -64,14 +65,24 @@ def fit_lagged_pulses(rest: FloatArray, runs: Runs, lag: float, height: float, n
     return best.result()
 
 
+def samples_fitted(runs: Runs, lag: float) -> int:
+    """How many samples :func:`fit_lagged_pulses` works on at once, those that count for no pulse included."""
+    return runs.count * _reach(runs, lag).size if runs.count else 0
+
+
+def _reach(runs: Runs, lag: float) -> NDArray[np.intp]:
+    """The samples of the longest pulse and its tail, from its start."""
+    longest = int((runs.stop - runs.start).max())
+    return np.arange(-_BEFORE, longest + math.ceil(_LAGS_AFTER * lag) + 1)
+
+
 class _Fit:
     def __init__(self, rest: FloatArray, runs: Runs, lag: float, height: float, noise: float, averaged: bool) -> None:
         self._nominal = lag
         self._lag = lag
         self._averaged = averaged
         self._noise = max(noise, 1e-9 * height)
-        reach = np.arange(-_BEFORE, int((runs.stop - runs.start).max()) + math.ceil(_LAGS_AFTER * lag) + 1)
-        at = runs.start[:, None] + reach
+        at = runs.start[:, None] + _reach(runs, lag)
         # Each pulse is fitted on its own samples: from a little before it to where its tail has gone.
         until = np.minimum(runs.stop + math.ceil(_LAGS_AFTER * lag), np.append(runs.start[1:] - _BEFORE, runs.n))
         since = np.concatenate(([0], np.minimum(runs.stop[:-1] + 1, runs.start[1:])))
