@@ -16,7 +16,7 @@ from benchmarks.figure import NOISE, ROUNDS, Outcome, is_different, run
 from benchmarks.figures import FIGURES
 from benchmarks.history import keep, last_ratios
 
-_WIDTH = 150  # of a file or pipe
+_WIDTH = 180  # of a file or pipe
 
 
 def main() -> None:

@@ -156,6 +156,20 @@ def test_what_was_not_read_is_never_taken_for_the_next_reply(memory: tuple[Memor
         link.close()
 
 
+def test_instrument_is_told_that_its_reply_was_read(memory: tuple[Memory, HislipServer], link: VisaLink) -> None:
+    message_available = 1 << 4  # of the status byte: IEEE 488.2, 11.2.1.2; IVI-6.1 tells it by the RMT-delivered bit
+
+    def status() -> int:
+        port = link._port
+        assert isinstance(port, MessagePort)
+        return port._resource.read_stb()
+
+    memory[0].kept = b"abc"
+    for ask in (lambda: link.query("*IDN?"), lambda: link.query_block("GIVE?")):
+        ask()
+        assert not link.submit(status).result(LIMIT_S) & message_available
+
+
 def test_every_block_has_memory_of_its_own_and_arrays_stand_on_it(link: VisaLink) -> None:
     link.write_block("KEEP ", b"\1\0" * 50_000)
     first = np.frombuffer(link.query_block("GIVE?"), "<u2")
