@@ -32,10 +32,10 @@ from aimdlab.session.header import SessionHeader
 from aimdlab.session.header_file import write_header
 from aimdlab.session.inbox import RECEIVED, Inbox
 from aimdlab.session.model import Attempt
+from aimdlab.session.notices import Notices
 from aimdlab.session.packer import Packer
-from aimdlab.session.pc_clock import SYNCHRONISATION, clock_facts, synchronisation
 from aimdlab.session.place import make_folder, refuse_taken_path
-from aimdlab.session.room import Room, size
+from aimdlab.session.room import Room
 
 BenchClock = Callable[[], float]
 
@@ -75,8 +75,7 @@ class SessionFolder:
         self.last_sha256 = header_sha256
         self._count = 0
         self._broken = False
-        self._told_of_shortage = False
-        self._synchronised = synchronisation().synchronised
+        self._notices = Notices(self.room, self.events)
         self._unreported: list[tuple[str, StoredRecord]] = []
         self._packer = Packer(compression)
 
@@ -106,7 +105,7 @@ class SessionFolder:
         make_folder(path, image)
         folder = cls(path, header, digest, bench_clock, compression)
         folder._report_created()
-        folder._tell_of_shortage()
+        folder._notices.tell_of_shortage(folder._count)
         return folder
 
     @classmethod
@@ -197,8 +196,8 @@ class SessionFolder:
         self.room.count(record, len(image), new=True)
         self._unreported.append((COMMITTED, record))
         self.report_commits()
-        self._tell_of_shortage()
-        self._tell_of_clock()
+        self._notices.tell_of_shortage(self._count)
+        self._notices.tell_of_clock()
         return record.sha256
 
     def _write(self, target: Path, image: bytes) -> None:
@@ -220,34 +219,6 @@ class SessionFolder:
                     "See to the disk, then resume or seal the session."
                 ) from error
             raise RecordError(f"{target}: the attempt cannot be written: {error}") from error
-
-    def _tell_of_shortage(self) -> None:
-        """Say in good time, and once, that the disk will be full before the plan is done."""
-        needed, free = self.room.shortage()
-        if needed > free and not self._told_of_shortage:
-            judged = "by what it took so far" if self._count else "if the captures are noisy"
-            self.events.record(
-                "room.short",
-                f"the disk will be full before the campaign is done: {judged}, {size(needed)} are still needed for it "
-                f"and its sealed copy, and {size(free)} are free. Make room; the run stops safely before it is full.",
-                source="session",
-                durable=True,
-                needed_bytes=needed,
-                free_bytes=free,
-            )
-        self._told_of_shortage = needed > free
-
-    def _tell_of_clock(self) -> None:
-        """Say that the PC's clock is kept to UTC no more, or again; between attempts, where nothing waits for it."""
-        state = synchronisation()
-        if state.synchronised != self._synchronised:
-            self._synchronised = state.synchronised
-            self.events.record(
-                SYNCHRONISATION,
-                f"the PC's clock is kept to UTC: {state.synchronised} ({state.told})",
-                source="session",
-                pc_clock=clock_facts(),
-            )
 
     def _report_created(self) -> None:
         self.events.record(

@@ -109,10 +109,10 @@ def test_a_change_of_time_synchronisation_is_told_at_the_next_commit(
     answers = iter([TimeSynchronisation("yes", "kept", 0.02), TimeSynchronisation("no", "lost", None)])
     monkeypatch.setattr(_platform, "time_synchronisation", lambda: next(answers))
     with SessionFolder.create(tmp_path / "monday", new_header(title="x", plan=(), configuration={})) as folder:
-        folder._tell_of_clock()
+        folder._notices.tell_of_clock()
         pc_clock._asked.again_s = 0.0  # a minute later
-        folder._tell_of_clock()
-        folder._tell_of_clock()
+        folder._notices.tell_of_clock()
+        folder._notices.tell_of_clock()
         host = folder.header.host
         told = list(read_events(folder.path / "events.jsonl", folder.header_sha256))
     assert (host["utc_synchronised"], host["utc_max_error_s"], host["boot"]) == ("yes", "0.02", _platform.boot_id())
