@@ -46,6 +46,7 @@ class Bench:
         self.operator = operator
         self.events: EventSink = NoEvents()
         self._take: Callable[[Capture], None] = _nobody
+        self._sign: Callable[[], None] = lambda: None
         self._guard = self._source_guard()
 
     def show_captures_to(self, take: Callable[[Capture], None]) -> None:
@@ -57,6 +58,10 @@ class Bench:
         self.events = events
         for name, connected in self.instruments.items():
             events.record("instrument.connected", _describe(connected), source=name)
+
+    def show_life_to(self, sign: Callable[[], None]) -> None:
+        """Call ``sign`` now and then while the bench is made safe, which may take longer than a run may be silent."""
+        self._sign = sign
 
     def begin_step(self, step: str, ceilings: StepCeilings) -> None:
         """From now on nothing is sent above ``ceilings``; what was loaded before ``step`` does not count.
@@ -123,7 +128,8 @@ class Bench:
         try:
             if self._guard is not None:
                 self._guard.forget()
-            done, problems = carry_out([_safe_action(connected) for connected in self.instruments.values()])
+            actions = [_safe_action(connected) for connected in self.instruments.values()]
+            done, problems = carry_out(actions, sign=self._sign)
         except Exception as error:  # noqa: BLE001 - no memory, for one: nobody may think that everything is off
             problems = dict.fromkeys(self.instruments, f"{type(error).__name__}: {error}")
         if not problems:

@@ -28,6 +28,9 @@ _MARGIN_S = 3.0
 # However long a reply may take in a measurement: a person must know soon that something is still on.
 _LIMIT_S = 10.0
 
+# How often whoever waits shows that he lives.
+_SIGN_S = 0.2
+
 ORDER: tuple[Role, ...] = (Role.RF_GENERATOR, Role.SIGNAL_GENERATOR, Role.DRIVE_AMPLIFIER)
 
 
@@ -114,12 +117,15 @@ def safe_order(actions: Iterable[SafeAction]) -> list[SafeAction]:
 
 
 def carry_out(
-    actions: Iterable[SafeAction], tell: Callable[[SafeResult], None] = lambda _result: None
+    actions: Iterable[SafeAction],
+    tell: Callable[[SafeResult], None] = lambda _result: None,
+    sign: Callable[[], None] = lambda: None,
 ) -> tuple[list[str], dict[str, str]]:
     """Carry the actions out, begun in order; an instrument that fails or hangs does not keep the others on.
 
     All limits run at the same time. Returns the names in the order in which they were done, and the problem of every
-    other instrument by its name; ``tell`` is called with each result, in this thread, as soon as it is known.
+    other instrument by its name; ``tell`` is called with each result, in this thread, as soon as it is known, and
+    ``sign`` now and then while one that does not answer is waited for: whoever waits lives.
     """
     results: queue.SimpleQueue[SafeResult] = queue.SimpleQueue()
     tries: dict[str, _Try] = {}
@@ -130,7 +136,7 @@ def carry_out(
             tries[action.instrument] = attempt = _Try(action, results)
             attempt.first_try_over.wait(HEAD_START_S)
         while tries:
-            result = _next(results, tries)
+            result = _next(results, tries, sign)
             del tries[result.instrument]
             if result.problem:
                 problems[result.instrument] = result.problem
@@ -194,13 +200,16 @@ class _Try:
         return SafeResult(self.action.instrument, problem, time.monotonic() - self._began_s)
 
 
-def _next(results: queue.SimpleQueue[SafeResult], tries: Mapping[str, _Try]) -> SafeResult:
+def _next(results: queue.SimpleQueue[SafeResult], tries: Mapping[str, _Try], sign: Callable[[], None]) -> SafeResult:
     """The next success, or that whose time is over first; one that succeeds after it was given up says nothing more."""
     while True:
         first = min(tries.values(), key=lambda attempt: attempt.left_s)
         try:
-            result = results.get(timeout=max(0.0, first.left_s))
+            result = results.get(timeout=max(0.0, min(first.left_s, _SIGN_S)))
         except queue.Empty:
-            return first.given_up()
+            sign()
+            if first.left_s <= 0:
+                return first.given_up()
+            continue
         if result.instrument in tries:
             return result

@@ -170,6 +170,7 @@ def carry_out(
     if keeper is not None:
         keeper.session(session.path)
         attendance.attention.show_to(keeper)
+        bench.show_life_to(keeper.sign)
         keeper.arm(True)
     logged = len(read_log(session.path))
     bench_file = str(plan.campaign.bench.source.path.absolute())

@@ -1,6 +1,7 @@
 """What could not be switched off is on the disk before anybody is told."""
 
 import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -73,3 +74,20 @@ def test_a_bench_is_closed_although_an_instrument_hangs(monkeypatch: pytest.Monk
         with pytest.raises(LinkError, match="closed the connection"):
             asked.result(LIMIT_S)
     link.close()
+
+
+def test_a_run_shows_that_it_lives_while_it_makes_the_bench_safe() -> None:
+    """Or a guardian with a short ``silence`` takes it for hung because an instrument is."""
+    seen = threading.Event()
+
+    class Hung(Generator):
+        def make_safe(self) -> None:
+            assert seen.wait(LIMIT_S)
+
+    equipment = SimpleNamespace(name="generator", entry=SimpleNamespace(timeout=LIMIT_S))
+    connected = SimpleNamespace(equipment=equipment, driver=Hung(), link=None, identity=None)
+    bench = Bench(
+        cast(Any, SimpleNamespace(roles={})), cast(Any, {"generator": connected}), RealClock(), cast(Any, None)
+    )
+    bench.show_life_to(seen.set)
+    bench.make_safe()
