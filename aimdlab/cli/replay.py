@@ -131,7 +131,8 @@ def altered_said(path: Path) -> Iterator[None]:
 def head(session: Session) -> str:
     """One line that says which record it is."""
     header = session.header
-    return f"{header.title}: session {header.session_id} of {header.created_utc}, {session.path}"
+    training = "training, " if any(test.get("scenario") for test in header.tests) else ""
+    return f"{header.title}: {training}session {header.session_id} of {header.created_utc}, {session.path}"
 
 
 def _show(session: Session, result: Replay) -> None:

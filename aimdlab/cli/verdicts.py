@@ -16,10 +16,10 @@ from aimdlab.cli.signature import key_json, signed_with
 from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
 from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
-from aimdlab.sequencer.training import STRUCK
 from aimdlab.sequencer.tries import cut_off
 from aimdlab.session.acceptance import Acceptance, acceptances
 from aimdlab.session.reader import open_session
+from aimdlab.session.remarks import STRUCK
 from aimdlab.session.verdicts import StepResult, Tried, results_of
 
 STYLE = {

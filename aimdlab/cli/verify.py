@@ -91,12 +91,19 @@ def _print(verified: Verified, key_file: Path | None) -> None:
     rows += [("accepted", one.in_words().removeprefix("accepted ")) for one in found.remarks.accepted]
     if found.remarks.clock_in_words:
         rows.append(("wall clock", found.remarks.clock_in_words))
+    if _is_training(verified):
+        said = f"{found.remarks.faults_struck} faults struck on purpose: training, which shows nothing of compliance"
+        rows.append(("faults", said))
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         console.print(escape(f"{name:<{width}}  {text}"), soft_wrap=True)
     console.print("whole: no record was altered, added, removed or moved", style="green", soft_wrap=True)
     if found.seal is None:
         console.print("  Its end can be cut off unseen until it is sealed.", soft_wrap=True)
+
+
+def _is_training(verified: Verified) -> bool:
+    return verified.found.remarks.faults_struck > 0 or any(test.get("scenario") for test in verified.header.tests)
 
 
 def _end(end: ChainEnd) -> str:
@@ -120,6 +127,7 @@ def _as_json(verified: Verified, wanted: str) -> dict[str, Any]:
         "unreported_attempt": found.unreported,
         "accepted": [one.as_json() for one in found.remarks.accepted],
         "clock_jumps_s": list(found.remarks.clock_jumps_s),
+        "training": _is_training(verified),
         "root_sha256": found.seal.root_sha256 if found.seal else None,
         "signature": _signature_json(found, wanted),
         "exit_status": 0,

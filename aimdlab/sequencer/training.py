@@ -10,11 +10,10 @@ from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.errors import AimdlabError, ConfigurationError
 from aimdlab.sequencer.plan import Plan
 from aimdlab.session.header import SessionHeader
+from aimdlab.session.remarks import STRUCK
 
 SCENARIO = "scenario"
 """Key of a test's record: the scenario's text."""
-
-STRUCK = "simulation.fault"
 
 
 def training_facts(simulated: SimulatedBench | None) -> dict[str, str]:

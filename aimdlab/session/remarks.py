@@ -10,7 +10,10 @@ from aimdlab.session.acceptance import ACCEPTED, Acceptance, acceptances
 from aimdlab.session.events import Event
 from aimdlab.session.pc_clock import JUMPED
 
-REMARKABLE = (ACCEPTED, JUMPED)
+STRUCK = "simulation.fault"
+"""Kind of an event: a fault was let strike the simulated bench, as a scenario says or by hand."""
+
+REMARKABLE = (ACCEPTED, JUMPED, STRUCK)
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,12 @@ class Remarks:
     Attributes:
         accepted: what persons accepted when the session was gone on with.
         clock_jumps_s: how far the PC's wall clock jumped, each time; forward is positive.
+        faults_struck: how many faults struck on purpose; any of them makes it training.
     """
 
     accepted: tuple[Acceptance, ...] = ()
     clock_jumps_s: tuple[float, ...] = ()
+    faults_struck: int = 0
 
     @property
     def clock_in_words(self) -> str:
@@ -41,7 +46,8 @@ def remarks_of(events: Iterable[Event]) -> Remarks:
     Raises RecordAlteredError for an event that is not what its kind says.
     """
     remarkable = [event for event in events if event.kind in REMARKABLE]
-    return Remarks(tuple(acceptances(remarkable)), tuple(_jumps_s(remarkable)))
+    struck = sum(event.kind == STRUCK for event in remarkable)
+    return Remarks(tuple(acceptances(remarkable)), tuple(_jumps_s(remarkable)), struck)
 
 
 def _jumps_s(events: Sequence[Event]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,11 @@ def test_a_run_under_a_scenario_is_training_repeats_to_the_bit_and_stays_trainin
     done = lab.cli("resume", lab.session)
     assert done.returncode == 0, done.stderr
     assert "training, faults struck as a scenario says; it shows nothing of compliance" in done.stdout
-    with open_session(lab.session.with_suffix(".h5")) as sealed:
+    sealed_file = lab.session.with_suffix(".h5")
+    with open_session(sealed_file) as sealed:
         assert [test["scenario"] for test in sealed.header.tests] == [TRAINING]
+    assert f"{len(STRUCK)} faults struck on purpose: training" in lab.cli("verify", sealed_file).stdout
+    assert ": training, session " in lab.cli("replay", sealed_file).stdout
 
 
 def test_what_no_scenario_can_strike_is_refused_before_anything_is_connected(lab: Lab, scenario: Path) -> None:
@@ -102,3 +106,5 @@ def test_a_test_is_not_gone_on_with_as_training(
     done = lab.cli("resume", lab.session)
     assert done.returncode == 0, done.stderr
     assert "training, faults struck by hand; it shows nothing of compliance" in done.stdout
+    verified = lab.cli("verify", lab.session.with_suffix(".h5"), "--json")
+    assert json.loads(verified.stdout)["training"] is True
