@@ -249,13 +249,18 @@ def _one_per_combination(sequences: list[Step], device: DeviceFile) -> list[Step
     for step in sequences:
         groups.setdefault(tuple(step.parameters[key] for key in _COMBINATION), []).append(step)
 
-    def suits(step: Step) -> tuple[bool, bool, float]:
-        # No longer than the beats leave, so that the mean power is not taken for less than it is.
-        off_s = float(step.parameters["t_off_s"] or 0.0)
-        too_long = burst_from_flat(step.parameters).burst_s + off_s > 1 / device.therapy.rate
-        return bool(step.omitted), too_long, off_s if too_long else -off_s
+    def chosen(group: list[Step]) -> Step:
+        burst_s = burst_from_flat(group[0].parameters).burst_s
 
-    return [min(group, key=suits) for group in groups.values()]
+        def suits(step: Step) -> tuple[bool, bool, float]:
+            # No longer than the beats leave, so that the mean power is not taken for less than it is.
+            off_s = float(step.parameters["t_off_s"] or 0.0)
+            too_long = burst_s + off_s > 1 / device.therapy.rate
+            return bool(step.omitted), too_long, off_s if too_long else -off_s
+
+        return min(group, key=suits)
+
+    return [chosen(group) for group in groups.values()]
 
 
 def _taken(entries: dict[str, Any], name: str) -> dict[str, Any]:
