@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 
-from aimdlab._platform import keep_freed_memory, usable_cores
+from aimdlab._platform import children_deaf_to_ctrl_c, keep_freed_memory, usable_cores
 from aimdlab.errors import WorkerLostError
 from aimdlab.replay.attempt import AttemptReplay, Limits, replay_attempt
 from aimdlab.replay.scorings import TestScoring, scorings_of
@@ -56,9 +57,11 @@ def replay_all(
         initargs=(session.path, limits),
     )
     waiting: deque[Future[AttemptReplay]] = deque()
+    resource_tracker.ensure_running()  # which would let Ctrl-C through when it is started with the first worker
     try:
         for record in records:
-            waiting.append(pool.submit(_replay, record))
+            with children_deaf_to_ctrl_c():  # a submission may start a worker
+                waiting.append(pool.submit(_replay, record))
             if len(waiting) >= _WAITING_PER_WORKER * workers:
                 yield waiting.popleft().result()
         while waiting:
