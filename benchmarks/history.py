@@ -64,7 +64,6 @@ def _machine() -> dict[str, Any]:
     return {
         "architecture": platform.machine(),
         "system": platform.system(),
-        "release": platform.release(),
         "cores": os.cpu_count(),
         # How many wanted to run: other work on the machine is the largest part of the noise.
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
+from aimdlab.bench._block import receive_block
 from aimdlab.bench._port import SLOWEST_BYTES_PER_S, Port, PortFault
 from aimdlab.bench._visa import open_port, shared_manager
 from aimdlab.bench._worker import Abandoned, LinkWorker
@@ -150,13 +149,8 @@ class VisaLink:
 
         def exchange(port: Port) -> memoryview:
             self._send(port, command, message)
-            port.begin_block()
-            length = _block_length(port)
-            self._worker.allow(self._longest_s(length))
-            block = _memory(length)
-            port.receive_into(block)
-            port.end_block()
-            self._show("<", f"#<{length} bytes>")
+            block = receive_block(port, lambda length: self._worker.allow(self._longest_s(length)))
+            self._show("<", f"#<{len(block)} bytes>")
             return block
 
         return self._call(command, exchange)
@@ -295,22 +289,3 @@ class VisaLink:
                 command=command,
             )
         return command.encode("ascii") + b"\n"
-
-
-def _block_length(port: Port) -> int:
-    """Read the header ``#<d><length>`` of a definite-length block (IEEE 488.2, 8.7.9)."""
-    start = port.receive_few(2)
-    if start[:1] != b"#" or start[1:] not in b"123456789":
-        raise PortFault(f"a block was expected, but the reply begins {start!r}")
-    length = port.receive_few(int(start[1:]))
-    if not length.isdigit():
-        raise PortFault(f"a block was expected, but the reply begins {start + length!r}")
-    return int(length)
-
-
-def _memory(size: int) -> memoryview:
-    """Memory for a block, which an array can stand on; not filled with zeros first, as a bytearray is."""
-    try:
-        return np.empty(size, np.uint8).data
-    except MemoryError:
-        raise PortFault(f"there is no memory for a block that says it has {size} bytes") from None
