@@ -49,6 +49,7 @@ def test_another_instrument_stops_the_run_whatever_a_file_says(files: Files) -> 
         ("link: {retries: -1}", "faults.link.retries", "greater than or equal to 0"),
         ("give_up_after: 0", "faults.give_up_after", "greater than or equal to 1"),
         ("reconnect_for: 120", "faults.reconnect_for", "a unit is missing"),
+        ("amplifier_resets: true", "faults", "amplifier_resets: expected a number, got true"),
     ],
 )
 def test_what_cannot_be_is_named(files: Files, line: str, key: str, words: str) -> None:
