@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -78,15 +79,19 @@ class Attention:
 
     def stop(self, reason: str, *, urgent: bool = False) -> None:
         """Ask for a stop; an urgent one, or the second, is for now."""
-        is_first, watcher = not self._stop_reason, self._watcher
+        is_first = not self._stop_reason
         self._urgent = self._urgent or urgent or not is_first
         self._stop_reason = self._stop_reason or reason
+        self._tell_watcher(is_first=is_first, is_urgent=self._urgent)
+
+    def _tell_watcher(self, *, is_first: bool, is_urgent: bool) -> None:
+        watcher = self._watcher
         if watcher is None:
             return
         if is_first:
             watcher.forbid_replacement()
         now_s = time.monotonic()
-        if self._urgent and now_s >= self._ask_again_s:
+        if is_urgent and now_s >= self._ask_again_s:
             self._ask_again_s = now_s + _ASK_AGAIN_S
             watcher.make_safe_now()
 
@@ -151,11 +156,27 @@ class Attention:
         """Ctrl-C and every other wish of the system to end the process ask for a stop while the context lasts."""
         known = [getattr(signal, name) for name in _STOP_SIGNALS if hasattr(signal, name)]
         previous = {number: signal.signal(number, self._on_signal) for number in known}
+        heard, told = socket.socketpair()
+        told.setblocking(False)
+        before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        passing_on = threading.Thread(target=self._pass_on, args=(heard, frozenset(known)), name="signals", daemon=True)
+        passing_on.start()
         try:
             yield
         finally:
+            signal.set_wakeup_fd(before)
+            told.close()
+            passing_on.join()
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _pass_on(self, heard: socket.socket, stops: frozenset[int]) -> None:
+        """Tell the guardian of signals beside the main thread, which hears none while it hangs in a library."""
+        count = 0
+        with heard:
+            while numbers := heard.recv(64):
+                before, count = count, count + sum(number in stops for number in numbers)
+                self._tell_watcher(is_first=count > 0 and not before, is_urgent=count > 1)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         self.stop(f"stopped by {'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}")

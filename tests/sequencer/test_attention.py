@@ -1,4 +1,7 @@
+import ctypes
+import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from aimdlab.errors import GuardianError, StoppedByPersonError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.session.event_log import EventLog
 from aimdlab.session.inbox import Inbox, send
+from patience import wait_for
 
 
 @pytest.fixture
@@ -173,4 +177,27 @@ def test_a_stop_from_before_anybody_watched_forbids_another_run_too() -> None:
     attention, watcher = Attention(), Watcher()
     attention.stop("stopped by Ctrl-C")
     attention.show_to(watcher)
+    assert not watcher.may_replace
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a C call that no signal interrupts")
+def test_a_person_is_heard_while_the_main_thread_hangs_in_a_library() -> None:
+    attention, watcher = Attention(), Watcher()
+    libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(128)
+    libc.pthread_mutex_lock(mutex)
+
+    def press() -> None:
+        try:
+            wait_for(lambda: (os.kill(os.getpid(), signal.SIGINT), watcher.safe.is_set())[1], 30.0)
+        finally:
+            libc.pthread_mutex_unlock(mutex)
+
+    attention.show_to(watcher)
+    with attention.signals():
+        person = threading.Thread(target=press)
+        person.start()
+        libc.pthread_mutex_lock(mutex)
+        was_safe = watcher.safe.is_set()  # before this thread has heard of any signal
+        person.join()
+    assert was_safe
     assert not watcher.may_replace
