@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -59,11 +60,12 @@ class TerminalOperator:
 
     Args:
         source: where answers are typed; None if nobody is at the terminal.
-        screen: where questions are shown; standard error, so that ``--json`` output stays clean.
+        screen: where questions are shown; standard error, so that ``--json`` output stays clean. None, or one that has
+            gone, shows nothing: a question stands in the event log too.
         listener: hears answers and wishes from elsewhere while a question is open.
     """
 
-    def __init__(self, source: TextIO | None, screen: TextIO, listener: Listener | None = None) -> None:
+    def __init__(self, source: TextIO | None, screen: TextIO | None, listener: Listener | None = None) -> None:
         self._typed = _TypedLines(source) if source is not None else None
         self._screen = screen
         self._listener = listener
@@ -77,13 +79,18 @@ class TerminalOperator:
         self._forget_answers()
         self._report("question.asked", prompt.rstrip())
         while True:
-            self._screen.write(prompt)
-            self._screen.flush()
+            self._show(prompt)
             answer, sender = self._next(question)
             answer = answer.strip()
             if not choices or answer in choices:
                 self._report("question.answered", f"{question} {sender} answers: {answer}")
                 return answer
+
+    def _show(self, prompt: str) -> None:
+        if self._screen is not None:
+            with contextlib.suppress(OSError, ValueError):  # ValueError: it was closed
+                self._screen.write(prompt)
+                self._screen.flush()
 
     def _next(self, question: str) -> tuple[str, str]:
         """The next line that is typed, or the next answer from elsewhere, and whose it is."""

@@ -172,7 +172,7 @@ def serve_command(world: Path, arguments: tuple[str, ...] = (), scenario: Path |
     if not found:
         raise SimulationError("no simulated bench is installed. Reinstall aimdlab.")
     module = next(iter(found.values())).value
-    return [sys.executable, "-m", module, str(world), *arguments]
+    return [sys.executable, "-P", "-m", module, str(world), *arguments]
 
 
 def _resources(hello: dict[str, Any], address: str) -> dict[str, str]:

@@ -101,7 +101,9 @@ def _at_boot(wait_s: float, *, as_json: bool) -> int:
         print_json({"benches": rows, "sessions": [asdict(session) for session in sessions]})
         return exit_status
     for bench in benches:
-        if not bench.problems:
+        if bench.in_use:
+            said = f"left alone: {escape(bench.in_use)}"
+        elif not bench.problems:
             said = f"safe: {', '.join(bench.off) or 'it has nothing that can be switched off'}"
         else:
             why = "; ".join(f"{name}: {text}" if name else text for name, text in bench.problems.items())

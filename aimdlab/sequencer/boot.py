@@ -35,11 +35,13 @@ class BenchAtBoot:
     Attributes:
         bench: its file.
         off: instruments that are safe.
+        in_use: who has it in hand and looks after it, or "".
         problems: why others may still be on; by name, "" for the bench as a whole.
     """
 
     bench: Path
     off: tuple[str, ...] = ()
+    in_use: str = ""
     problems: dict[str, str] = field(default_factory=dict)
 
 
@@ -91,7 +93,7 @@ def make_benches_safe(holder: Holder, patience_s: float) -> list[BenchAtBoot]:
 
 def go_on(benches: list[BenchAtBoot]) -> list[SessionAtBoot]:
     """Go on with the sessions that may, on benches that are safe; say what becomes of the others."""
-    unsafe = {str(bench.bench) for bench in benches if bench.problems}
+    unsafe = {str(bench.bench) for bench in benches if bench.problems or bench.in_use}
     return [_go_on(entry, is_safe=entry.bench not in unsafe) for entry in sessions_at_work()]
 
 
@@ -117,7 +119,7 @@ def _make_safe(path: Path, holder: Holder, deadline_s: float, turns: dict[Path, 
                 return BenchAtBoot(path, off=tuple(off), problems=problems)
             threading.Event().wait(_AGAIN_S)
     except InUseError as error:
-        return BenchAtBoot(path, off=tuple(off), problems={"": str(error)})
+        return BenchAtBoot(path, off=tuple(off), in_use=str(error))
 
 
 def _switch_off(left: tuple[InstrumentOrder, ...]) -> tuple[list[str], dict[str, str]]:
@@ -141,7 +143,9 @@ def _go_on(entry: AtWork, *, is_safe: bool) -> SessionAtBoot:
         return SessionAtBoot(entry.session, "sealed", "it is a folder no more")
     by_hand = f'aimdlab resume "{entry.session}"'
     if not is_safe:
-        return SessionAtBoot(entry.session, "cannot go on", f"its bench is not safe. See to that, then: {by_hand}")
+        return SessionAtBoot(
+            entry.session, "cannot go on", f"its bench is not safe, or in use. See to that, then: {by_hand}"
+        )
     if not entry.resume:
         return SessionAtBoot(
             entry.session, "waits", f"its campaign does not say `unattended: {{resume: true}}`. By hand: {by_hand}"

@@ -75,7 +75,18 @@ def resume_command(
     for option, path in (("--campaign", campaign), ("--scenario", scenario)):
         more += [option, str(path.absolute())] if path is not None else []
     session_path = str(session.absolute())
-    return (sys.executable, "-m", "aimdlab", "resume", session_path, "--unattended", "--operator", operator, *more)
+    return (
+        sys.executable,
+        "-P",
+        "-m",
+        "aimdlab",
+        "resume",
+        session_path,
+        "--unattended",
+        "--operator",
+        operator,
+        *more,
+    )
 
 
 def copy_guardian_log(session: SessionFolder, copied: int) -> int:

@@ -1,5 +1,7 @@
+import contextlib
 import io
 import os
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +86,18 @@ def test_typed_lines_come_in_order_and_their_end_is_nobody_being_there() -> None
         for _ in range(2):
             with pytest.raises(StoppedByPersonError, match="nobody answered"):
                 operator.ask("And now?")
+
+
+@pytest.mark.parametrize("screen", [None, "closed", "full"])
+def test_a_screen_that_is_gone_keeps_nobody_from_answering(screen: str | None) -> None:
+    shown: io.TextIOBase | None = None
+    if screen == "closed":
+        shown = io.StringIO()
+        shown.close()
+    elif screen == "full" and Path("/dev/full").exists():
+        shown = Path("/dev/full").open("w", buffering=1, encoding="utf-8")  # noqa: SIM115 - closed at the end
+    operator = TerminalOperator(io.StringIO("yes\n"), shown)  # type: ignore[arg-type]
+    assert operator.ask("Ready?", ("yes", "no")) == "yes"
+    if screen == "full" and shown is not None:
+        with contextlib.suppress(OSError):
+            shown.close()

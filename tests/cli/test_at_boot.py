@@ -53,7 +53,7 @@ def test_after_a_restart_every_bench_is_safe_and_the_session_waits_for_a_person(
     assert booted.returncode == 0, booted.stderr
     found = json.loads(booted.stdout)
     assert found["benches"] == [
-        {"bench": str(lab.bench), "off": ["generator", "oscilloscope"], "problems": {}},
+        {"bench": str(lab.bench), "off": ["generator", "oscilloscope"], "in_use": "", "problems": {}},
     ]
     assert not control.generator()["channels"]["1"]["output"]
     assert [(session["session"], session["happening"]) for session in found["sessions"]] == [
@@ -64,6 +64,25 @@ def test_after_a_restart_every_bench_is_safe_and_the_session_waits_for_a_person(
     assert lab.cli("seal", lab.session).returncode == 1
     assert json.loads(lab.cli("doctor", "--at-boot", "--json").stdout)["sessions"][0]["happening"] == "sealed"
     assert json.loads(lab.cli("doctor", "--at-boot", "--json").stdout)["sessions"] == []
+
+
+def test_a_bench_that_a_run_has_in_hand_is_left_alone(
+    lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
+) -> None:
+    hello = served[1]
+    lab.make_real(hello)
+    with subprocess.Popen(
+        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session)],
+        cwd=lab.folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        wait_for(lambda: list(benches.glob("at_work/*.json")), within=run)
+        booted = lab.cli("doctor", "--at-boot", "--wait", "0")
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=LIMIT_S)
+    assert booted.returncode == 0, booted.stdout
+    assert f"left alone: instrument generator at {hello['instruments'][0]['resource']} is in use" in booted.stdout
+    assert "NOT SAFE" not in booted.stdout
+    assert f"process {run.pid} is at work on it" in booted.stdout
 
 
 def test_a_bench_that_does_not_answer_is_named_as_not_safe(
