@@ -25,8 +25,9 @@ def _no_key_yet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+# Made before any test: whichever comes first in a worker may make the key.
+@pytest.fixture(autouse=True, scope="module")
+def recorded(_no_key_yet: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A sealed session of a real run in a lab of its own, at a bench that had no key, and what the run said of it."""
     lab = Lab(tmp_path_factory.mktemp("lab"))
     lab.change(lab.test, '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]', '["20 mT"]')
