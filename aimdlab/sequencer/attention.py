@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Protocol
 
 from aimdlab.bench.events import EventSink
-from aimdlab.errors import StoppedByPersonError
+from aimdlab.errors import GuardianError, StoppedByPersonError
 from aimdlab.session.inbox import Command, Inbox
 
 _POLL_S = 0.2
@@ -62,6 +62,7 @@ class Attention:
         self._watcher: Watcher | None = None
         self._stop_reason = ""
         self._urgent = False
+        self._told_of_loss = False
         self._paused = False
         self._next_poll_s = 0.0
         self._ask_again_s = 0.0
@@ -109,13 +110,22 @@ class Attention:
             self._watcher.check()
 
     def watch(self) -> None:
-        """While an instrument is waited for: raise StoppedByPersonError, once, if somebody wants to stop at once."""
+        """While an instrument is waited for: raise StoppedByPersonError if somebody wants to stop at once.
+
+        GuardianError if nobody watches over the run any more. Each once: what is waited for later is the way out.
+        """
         if self._watcher is not None:
             self._watcher.sign()
         self._poll()
         if self._urgent:
             self._urgent = False
             raise StoppedByPersonError(self._stop_reason)
+        if self._watcher is not None and not self._told_of_loss:
+            try:
+                self._watcher.check()
+            except GuardianError:
+                self._told_of_loss = True
+                raise
 
     def answer(self) -> tuple[str, str] | None:
         """The next answer from the inbox and who gave it, or None."""

@@ -21,7 +21,7 @@ posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signal
 
 def unattended(lab: Lab) -> None:
     lab.change(lab.campaign, "tests:\n", "unattended: {resume: true}\ntests:\n")
-    lab.change(lab.bench, "simulated:\n", 'guardian: {silence: "2 s"}\nsimulated:\n')
+    lab.change(lab.bench, "simulated:\n", 'guardian: {silence: "5 s"}\nsimulated:\n')
 
 
 def log(lab: Lab) -> list[Entry]:
@@ -39,7 +39,7 @@ def test_a_run_that_hangs_is_ended_and_another_goes_on_to_the_seal(lab: Lab) -> 
         assert run.stderr is not None
         said = run.stderr.read()
     assert run.returncode == (-signal.SIGKILL if sys.platform != "win32" else 1), said
-    assert f"guardian: the run (process {run.pid}) has given no sign of life for 2 s; it is ended" in said
+    assert f"guardian: the run (process {run.pid}) has given no sign of life for 5 s; it is ended" in said
     assert "guardian: another run goes on in its place" in said
     output = lab.session.with_name("session.replacement-1.txt")
     sealed = lab.session.with_suffix(".h5")

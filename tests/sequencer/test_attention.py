@@ -102,8 +102,12 @@ def test_whoever_watches_sees_signs_of_life_and_is_watched() -> None:
     other.join()
     assert watcher.signs == 2, "only the main thread shows that the run lives"
     watcher.lost = True
+    for _ in range(2):
+        with pytest.raises(GuardianError):
+            attention.check()
     with pytest.raises(GuardianError):
-        attention.check()
+        attention.watch()
+    attention.watch()  # once: what is waited for after it is the way out
     attention.show_to(None)
     attention.check()
 
