@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aimdlab._platform._holder import Holder as Holder
+from aimdlab._platform._kill import is_that_process as is_that_process
 from aimdlab._platform._kill import kill_process as kill_process
 from aimdlab._platform._lock import FileLock as FileLock
 from aimdlab._platform._pc_clock import TimeSynchronisation as TimeSynchronisation

@@ -17,7 +17,8 @@ def kill_process(pid: int, started: str) -> bool:
     return _kill(pid, started)
 
 
-def _is_that(pid: int, started: str) -> bool:
+def is_that_process(pid: int, started: str) -> bool:
+    """Whether the process ``pid`` lives and is the one that started at ``started``."""
     from aimdlab._platform import is_process_alive, process_started
 
     return is_process_alive(pid) and process_started(pid) == started
@@ -32,11 +33,11 @@ if sys.platform == "win32":
         kernel.OpenProcess.restype = ctypes.c_void_p
         handle = kernel.OpenProcess(0x0001 | 0x1000, False, pid)  # to be ended, and to be asked
         if not handle:
-            if _is_that(pid, started):
+            if is_that_process(pid, started):
                 raise ctypes.WinError(ctypes.get_last_error())
             return False
         try:  # as long as the handle is open, nobody else is given the number
-            if not _is_that(pid, started):
+            if not is_that_process(pid, started):
                 return False
             if not kernel.TerminateProcess(ctypes.c_void_p(handle), 1):
                 raise ctypes.WinError(ctypes.get_last_error())
@@ -48,7 +49,7 @@ else:
 
     def _kill(pid: int, started: str) -> bool:
         if not hasattr(os, "pidfd_open"):  # not Linux: a moment remains in which the number could change hands
-            if not _is_that(pid, started):
+            if not is_that_process(pid, started):
                 return False
             os.kill(pid, signal.SIGKILL)
             return True
@@ -57,7 +58,7 @@ else:
         except ProcessLookupError:
             return False
         try:
-            if not _is_that(pid, started):
+            if not is_that_process(pid, started):
                 return False
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
             return True

@@ -15,7 +15,7 @@ from aimdlab.bench.simulated import SimulatedBench
 from aimdlab.config.campaign import load_campaign
 from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
-from aimdlab.sequencer.guarding import copy_guardian_log, resume_command
+from aimdlab.sequencer.guarding import copy_guardian_log, replacement_for
 from aimdlab.sequencer.known import AtWork, at_work
 from aimdlab.sequencer.opening import BenchChoice, Opened, open_bench
 from aimdlab.sequencer.plan import Plan, make_plan
@@ -104,12 +104,8 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
     attention = attendance.attention
     attention.check()
     holder = Holder.here(attendance.operator_name, utc_now(), str(session_path.absolute()))
-    goes_on = plan.campaign.campaign.file.unattended.resume
-    replacement = (
-        resume_command(session_path, attendance.operator_name, choice.attach, scenario=choice.scenario)
-        if goes_on
-        else ()
-    )
+    operator_name = attendance.operator_name
+    replacement = replacement_for(plan.campaign, session_path, operator_name, choice.attach, choice.scenario)
     with open_bench(plan.campaign, choice, attention, attendance.operator, holder, replacement) as opened:
         bench = opened.bench
         ambient = ambient_at_start(plan.campaign, attendance.operator).model_dump(mode="json")

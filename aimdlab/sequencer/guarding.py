@@ -15,6 +15,7 @@ from aimdlab.bench.guardian.log import read_log
 from aimdlab.bench.guardian.orders import InstrumentOrder, Orders
 from aimdlab.bench.lock import guardian_locks
 from aimdlab.config.bench import BenchFile
+from aimdlab.config.campaign import Campaign
 from aimdlab.errors import SafeStateError
 from aimdlab.sequencer.attention import Attention
 from aimdlab.session.events import Event
@@ -29,17 +30,12 @@ def kept(keeper: Keeper, attention: Attention, *, outlives: bool) -> Iterator[No
     try:
         yield
     except SafeStateError:
-        attention.show_to(None)
         if outlives:
             keeper.hand_over()
-        keeper.dismiss()
         raise
-    except BaseException:
+    finally:
         attention.show_to(None)
-        keeper.dismiss()
-        raise
-    attention.show_to(None)
-    keeper.dismiss()
+        keeper.dismiss()  # nothing after a hand-over
 
 
 def orders_for(bench: BenchFile, resources: Mapping[str, str], replacement: tuple[str, ...]) -> Orders:
@@ -67,26 +63,26 @@ def must_wait(bench: BenchFile) -> bool:
     return any(entry.guardian == "takeover" for entry in bench.instruments.values())
 
 
-def resume_command(
-    session: Path, operator: str, attach: str, campaign: Path | None = None, scenario: Path | None = None
+def replacement_for(
+    made: Campaign, session: Path, operator: str, attach: str, scenario: Path | None, campaign: Path | None = None
 ) -> tuple[str, ...]:
-    """The command that goes on with a session while nobody is there."""
+    """The command that goes on with a session while nobody is there; empty if its campaign does not allow that.
+
+    Args:
+        made: the campaign.
+        session: its folder.
+        operator: who runs it.
+        attach, scenario: how the bench is reached; see :class:`aimdlab.sequencer.opening.BenchChoice`.
+        campaign: the campaign file, if it is not where the session says.
+    """
+    if not made.campaign.file.unattended.resume:
+        return ()
     more = ["--attach", attach] if attach else []
     for option, path in (("--campaign", campaign), ("--scenario", scenario)):
         more += [option, str(path.absolute())] if path is not None else []
-    session_path = str(session.absolute())
-    return (
-        sys.executable,
-        "-P",
-        "-m",
-        "aimdlab",
-        "resume",
-        session_path,
-        "--unattended",
-        "--operator",
-        operator,
-        *more,
-    )
+    # -P: what lies in the working folder is no module of ours.
+    command = (sys.executable, "-P", "-m", "aimdlab", "resume", str(session.absolute()))
+    return (*command, "--unattended", "--operator", operator, *more)
 
 
 def copy_guardian_log(session: SessionFolder, copied: int) -> int:

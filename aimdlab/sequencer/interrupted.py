@@ -12,6 +12,7 @@ from aimdlab.sequencer.guarding import copied_entries, copy_guardian_log
 from aimdlab.sequencer.runs import ENDED, GIVEN_UP, SEALING, Runs, owner_data, read_runs
 from aimdlab.sequencer.tries import Tries, cut_off
 from aimdlab.session.acceptance import Basis, acceptances, basis_of
+from aimdlab.session.base import BEGUN, COMMITTED, FOUND
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.folder_reader import FolderSession, sealed_path
@@ -20,6 +21,8 @@ from aimdlab.session.keys import BenchKey, key_for
 from aimdlab.session.lock import SessionLock, lock_path
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import finish_interrupted_seal, seal
+
+_OF_ATTEMPTS = frozenset((BEGUN, COMMITTED, FOUND, "attempt.scored"))
 
 
 @dataclass(frozen=True)
@@ -89,12 +92,13 @@ def session_folder(path: Path) -> Path:
 def read_interrupted(folder: Path) -> Interrupted:
     """Read it; ConfigurationError if a run is at work on it."""
     with FolderSession(folder) as session:
-        runs = read_runs(session.events())
+        # Every pass over the log checks its whole chain; most of it is of attempts, and there may be thousands.
+        others = [event for event in session.events() if event.kind not in _OF_ATTEMPTS]
+        runs = read_runs(others)
         runs.refuse_if_at_work(folder)
         tries = Tries(session.header.plan, session.records(), cut_off(session.events()))
-        basis = basis_of(session.header, acceptances(session.events()))
-        entries = copied_entries(session.events())
-        return Interrupted(folder, session.header, basis, runs, tries, entries)
+        basis = basis_of(session.header, acceptances(others))
+        return Interrupted(folder, session.header, basis, runs, tries, copied_entries(others))
 
 
 def finish_seal(folder: Path, *, or_refuse: bool) -> Outcome:

@@ -13,7 +13,7 @@ from aimdlab.sequencer.ambient import ambient_at_start
 from aimdlab.sequencer.attention import Attention
 from aimdlab.sequencer.campaign import Attendance, Outcome, carry_out, command
 from aimdlab.sequencer.consent import Consent, Settlement
-from aimdlab.sequencer.guarding import copy_guardian_log, resume_command
+from aimdlab.sequencer.guarding import copy_guardian_log, replacement_for
 from aimdlab.sequencer.interrupted import (
     Interrupted,
     finish_seal,
@@ -121,11 +121,9 @@ def _go_on(found: Interrupted, again: PlannedAgain, settlement: Settlement, wish
     attention.check()
     holder = Holder.here(attendance.operator_name, utc_now(), str(found.folder))
     choice = _as_began(found.header, wish.choice)
-    goes_on = plan.campaign.campaign.file.unattended.resume
-    replacement = (
-        resume_command(found.folder, attendance.operator_name, choice.attach, wish.campaign, choice.scenario)
-        if goes_on
-        else ()
+    operator_name = attendance.operator_name
+    replacement = replacement_for(
+        plan.campaign, found.folder, operator_name, choice.attach, choice.scenario, wish.campaign
     )
     with ExitStack() as stack:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from aimdlab._platform import detached_popen_kwargs, is_process_alive, kill_process, process_started
+from aimdlab._platform import detached_popen_kwargs, is_that_process, kill_process
 from aimdlab.bench.guardian.hands import Hands
 from aimdlab.bench.guardian.log import Log
 from aimdlab.bench.guardian.orders import Orders
@@ -100,7 +100,7 @@ class Aftermath:
 
     def _run_has_gone(self, limit_s: float) -> bool:
         deadline_s = time.monotonic() + limit_s
-        while is_process_alive(self._orders.pid) and process_started(self._orders.pid) == self._orders.started:
+        while is_that_process(self._orders.pid, self._orders.started):
             if time.monotonic() >= deadline_s:
                 return False
             time.sleep(_POLL_S)

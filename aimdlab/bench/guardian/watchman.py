@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from aimdlab._platform import FileLock, is_process_alive, process_started
+from aimdlab._platform import FileLock, is_that_process
 from aimdlab.bench.guardian.aftermath import Aftermath
 from aimdlab.bench.guardian.hands import Hands
 from aimdlab.bench.guardian.log import Log
@@ -111,7 +111,7 @@ class Guardian:
             now_s = time.monotonic()
             if now_s >= look_at_process_s:  # somebody else might hold the pipe open
                 look_at_process_s = now_s + _LOOK_AT_PROCESS_S
-                if not is_process_alive(orders.pid) or process_started(orders.pid) != orders.started:
+                if not is_that_process(orders.pid, orders.started):
                     watch.end()
             fate = watch.look(now_s)
             if fate is not Fate.ALIVE:
