@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
-
 from aimdlab.bench.driver import Identity, Link
 from aimdlab.bench.roles import AmplifierRating, Role
-from aimdlab.config.base import ConfigModel
-from aimdlab.config.units import Frequency, Voltage
+from aimdlab_drivers.amplifier_data import VoltageAmplifierData
 
 
 class PassiveAmplifier:
@@ -23,24 +20,8 @@ class PassiveAmplifier:
     MODELS: ClassVar[tuple[str, ...]] = ()
     NEEDS_LINK: ClassVar[bool] = False
 
-    class Options(ConfigModel):
-        """From data sheet and calibration certificate.
-
-        Attributes:
-            gain: output over input, linear.
-            bandwidth: -3 dB.
-            max_output: largest undistorted output, zero to peak.
-            max_input: largest input that does no harm, zero to peak.
-            manufacturer, model, serial: as on its label, for the record.
-        """
-
-        gain: float = Field(gt=0, allow_inf_nan=False)
-        bandwidth: Frequency = Field(gt=0)
-        max_output: Voltage = Field(gt=0)
-        max_input: Voltage = Field(gt=0)
-        manufacturer: str = ""
-        model: str = ""
-        serial: str = ""
+    class Options(VoltageAmplifierData):
+        """From data sheet and calibration certificate."""
 
     def __init__(self, name: str, link: Link | None, options: Options) -> None:  # noqa: ARG002 - it has no link
         self._name = name
@@ -55,13 +36,7 @@ class PassiveAmplifier:
 
     def rating(self) -> AmplifierRating:
         """What the bench file says it can do."""
-        return AmplifierRating(
-            gain=self._options.gain,
-            bandwidth_hz=self._options.bandwidth,
-            max_output=self._options.max_output,
-            max_input_v=self._options.max_input,
-            unit="V",
-        )
+        return self._options.rating()
 
     def set_enabled(self, on: bool) -> None:
         """Nothing: the amplifier has no enable line."""

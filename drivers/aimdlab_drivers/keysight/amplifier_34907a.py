@@ -17,13 +17,12 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from aimdlab.bench.driver import Identity, Link
 from aimdlab.bench.roles import AmplifierRating, Role
-from aimdlab.config.base import ConfigModel
-from aimdlab.config.units import Frequency, Voltage
 from aimdlab.errors import AmplifierTripError, IdentityError, LinkError
+from aimdlab_drivers.amplifier_data import VoltageAmplifierData
 from aimdlab_drivers.keysight._lines_34907a import DrivenLine, Line, PortDriver, PulsedLine, SensedLine
 
 _ALL_HIGH = 0xFF
@@ -40,28 +39,16 @@ class Keysight34907AAmplifier(PortDriver):
     ROLES: ClassVar[frozenset[Role]] = frozenset({Role.DRIVE_AMPLIFIER})
     MODELS: ClassVar[tuple[str, ...]] = ("34970A", "34972A")
 
-    class Options(ConfigModel):
+    class Options(VoltageAmplifierData):
         """From data sheet and calibration certificate of the amplifier, and how it is wired.
 
         Attributes:
-            gain: output over input, linear.
-            bandwidth: -3 dB.
-            max_output: largest undistorted output, zero to peak.
-            max_input: largest input that does no harm, zero to peak.
-            manufacturer, model, serial: of the amplifier, as on its label, for the record.
             enable: output stage on while active.
             fault: active while the amplifier has tripped.
             over_temperature: active while it is too hot, if it has such a contact.
             reset: clears a trip, if it can be cleared from outside.
         """
 
-        gain: float = Field(gt=0, allow_inf_nan=False)
-        bandwidth: Frequency = Field(gt=0)
-        max_output: Voltage = Field(gt=0)
-        max_input: Voltage = Field(gt=0)
-        manufacturer: str = ""
-        model: str = ""
-        serial: str = ""
         enable: DrivenLine
         fault: SensedLine
         over_temperature: SensedLine | None = None
@@ -129,13 +116,7 @@ class Keysight34907AAmplifier(PortDriver):
 
     def rating(self) -> AmplifierRating:
         """What the bench file says it can do."""
-        return AmplifierRating(
-            gain=self._options.gain,
-            bandwidth_hz=self._options.bandwidth,
-            max_output=self._options.max_output,
-            max_input_v=self._options.max_input,
-            unit="V",
-        )
+        return self._options.rating()
 
     def set_enabled(self, on: bool) -> None:
         """Drive the enable line and ask it back; a tripped amplifier stays off all the same (``fault``)."""
