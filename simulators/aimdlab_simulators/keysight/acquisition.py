@@ -72,6 +72,7 @@ class Acquisition:
         timebase: Timebase,
         past: Past,
         acquisitions: Acquisitions,
+        arming_s: float = 0.0,
     ) -> None:
         self._variant = variant
         self._connectors = connectors
@@ -79,6 +80,7 @@ class Acquisition:
         self._timebase = timebase
         self._past = past
         self._acquisitions = acquisitions
+        self._arming_s = arming_s
         self._settings = ScopeSettings.default(variant)
         self._plan: _Plan | None = None
         self.state = "STOP"
@@ -100,7 +102,7 @@ class Acquisition:
             self.settle(now_s)
             self.started = self.started or self.state == "STOP"
             self.state = state
-            self._arm(now_s)
+            self._arm(now_s + self._arming_s)
 
     def stop(self) -> None:
         """Stop now; the last complete acquisition stays."""
@@ -112,7 +114,7 @@ class Acquisition:
         """A setting changed: what is in progress begins again."""
         with self._past.lock:
             if self.state != "STOP":
-                self._arm(self._timebase.now_s())
+                self._arm(self._timebase.now_s() + self._arming_s)
 
     def force(self) -> None:
         """Trigger now, or as soon as the pre-trigger part is full."""

@@ -46,6 +46,7 @@ class ScopeBase(ScpiInstrument):
             timebase=setting.timebase,
             past=setting.past,
             acquisitions=setting.acquisitions,
+            arming_s=setting.delays.arming_s,
         )
         self.acquisition.use(self.settings)
         self.trigger_outputs = {"trig_out": self.acquisition.trigger_out}

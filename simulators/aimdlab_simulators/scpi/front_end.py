@@ -8,6 +8,7 @@ import threading
 from typing import Any, ClassVar
 
 from aimdlab_simulators.scpi.command import Answer, Call, patterns_of
+from aimdlab_simulators.scpi.delays import Delays
 from aimdlab_simulators.scpi.errors import ScpiError
 from aimdlab_simulators.scpi.pattern import CommandTree, parse_pattern
 from aimdlab_simulators.scpi.status import ERROR_AVAILABLE, OPERATION_COMPLETE, Status
@@ -71,6 +72,7 @@ class FrontEnd:
         self.serial = serial
         self.firmware = firmware
         self.timebase = timebase
+        self.delays = Delays()
         self.lock = threading.RLock()
         self.status = Status(self.ERROR_QUEUE_LENGTH)
         self._completion_wanted = False  # *OPC was sent and its operation may still run
@@ -98,6 +100,7 @@ class FrontEnd:
                 for unit in units(message):
                     if unit.first:
                         path = ()
+                    self.delays.wait_for_command()
                     path = self._carry_out(unit, path, answers, cancelled)
             except ScpiError as error:
                 self.report_error(error.code, error.text)

@@ -20,6 +20,7 @@ class ScpiInstrument(FrontEnd):
         name: the instrument's name in the world file.
         maker, model, serial, firmware: the four fields of ``*IDN?``.
         timebase: world time.
+        delays: how slow it is; whoever makes it may set them.
         status: event registers and error queue.
         stuck_until_s: world time up to which it says that an operation goes on, whatever it does; a fault.
     """

@@ -28,8 +28,12 @@ class SessionWire(Wire):
 
     def carry_out(self, message: bytes) -> bytes | None:
         """Let the instrument do ``message``."""
+        self._instrument.delays.wait_for_transfer(len(message))
         answer = self._instrument.handle(message, self.session)
-        return None if answer is None else answer + b"\n"
+        if answer is None:
+            return None
+        self._instrument.delays.wait_for_transfer(len(answer))
+        return answer + b"\n"
 
     def say(self, *responses: bytes, end: bool = True) -> None:
         """Send responses; without ``end`` the last message of the protocol is missing."""

@@ -65,8 +65,12 @@ class _Stream(Wire):
         self._connection = connection
 
     def carry_out(self, message: bytes) -> bytes | None:
+        self._instrument.delays.wait_for_transfer(len(message))
         answer = self._instrument.handle(message, self._connection)
-        return None if answer is None else answer + b"\n"
+        if answer is None:
+            return None
+        self._instrument.delays.wait_for_transfer(len(answer))
+        return answer + b"\n"
 
     def say(self, *responses: bytes, end: bool = True) -> None:  # noqa: ARG002 - a stream has no end but the line feed
         self._connection.socket.sendall(responses[0] if len(responses) == 1 else b"".join(responses))

@@ -17,7 +17,7 @@ from aimdlab_simulators.world.annex_d_network import (
     annex_d_interface,
     annex_d_points,
 )
-from aimdlab_simulators.world.build_instrument import check_plugged, find_simulator, input_errors
+from aimdlab_simulators.world.build_instrument import check_arms, check_plugged, delays_of, find_simulator, input_errors
 from aimdlab_simulators.world.build_pacemaker import pacemaker_settings
 from aimdlab_simulators.world.build_wires import Connectors, hint
 from aimdlab_simulators.world.config import (
@@ -116,6 +116,7 @@ class _Builder:
             seed=self._file.seed,
             inputs=input_errors(config),
             modules=config.modules,
+            delays=delays_of(config),
         )
         try:
             simulator = find_simulator(config.model, self._simulators)
@@ -124,8 +125,10 @@ class _Builder:
         try:
             instrument = simulator(setting)
             check_plugged(config, instrument)
+            check_arms(config, instrument)
         except ConfigurationError as error:
             raise self._problem(("instruments", name), str(error)) from error
+        instrument.delays = setting.delays
         self._instruments[name] = instrument
         self._acquisitions.append(acquisitions)
         outputs: Mapping[int, GeneratorOutput] = getattr(instrument, "outputs", {})

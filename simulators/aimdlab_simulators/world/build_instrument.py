@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from aimdlab.errors import ConfigurationError
+from aimdlab_simulators.scpi.delays import Delays
 from aimdlab_simulators.world.build_wires import hint
 from aimdlab_simulators.world.config import ChannelConfig, InstrumentConfig
 from aimdlab_simulators.world.instrument import SimulatorClass
@@ -36,6 +38,19 @@ def check_plugged(config: InstrumentConfig, instrument: object) -> None:
     """ConfigurationError if something is plugged into an instrument that takes no modules."""
     if config.modules and not hasattr(instrument, "modules"):
         raise ConfigurationError("nothing can be plugged into this instrument.")
+
+
+def check_arms(config: InstrumentConfig, instrument: object) -> None:
+    """ConfigurationError if an instrument that is never armed is to take its time for it."""
+    if config.delays.arming and not getattr(instrument, "inputs", {}):
+        raise ConfigurationError("this instrument is never armed; only an oscilloscope has `delays.arming`.")
+
+
+def delays_of(config: InstrumentConfig) -> Delays:
+    """How slow it is."""
+    delays = config.delays
+    rate = math.inf if delays.transfer is None else delays.transfer
+    return Delays(command_s=delays.command, arming_s=delays.arming, bytes_per_s=rate)
 
 
 def input_errors(config: InstrumentConfig) -> dict[int, InputErrors]:

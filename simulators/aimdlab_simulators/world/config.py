@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from aimdlab.config.base import ConfigModel
-from aimdlab.config.units import Capacitance, EventRate, Frequency, Ratio, Resistance, Time, Voltage
+from aimdlab.config.units import Capacitance, EventRate, Frequency, Ratio, Resistance, Time, Voltage, si
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+# pint takes bytes for plain numbers and would read "1 MHz" as a speed.
+_BYTES_PER_S = {"kB/s": 1e3, "MB/s": 1e6, "GB/s": 1e9}
 AnnexDComponent = Literal["R1", "R2", "R3", "R4", "R6", "C1", "C2"]
+
+
+def _bytes_per_s(value: object) -> float:
+    number, _, unit = str(value).partition(" ")
+    try:
+        return si(float(number) * _BYTES_PER_S[unit])
+    except (ValueError, KeyError):
+        raise ValueError(f"expected a speed like '100 MB/s' (or kB/s, GB/s), got {value!r}") from None
 
 
 class ChannelConfig(ConfigModel):
@@ -31,6 +41,20 @@ class ChannelConfig(ConfigModel):
     connected: bool = True
 
 
+class DelaysConfig(ConfigModel):
+    """How slow an instrument is; without them nothing takes time by itself.
+
+    Attributes:
+        command: real time that each command takes, chained or not, before it is carried out.
+        arming: of an oscilloscope, bench time before it begins to fill its memory.
+        transfer: real speed of its link, both ways.
+    """
+
+    command: Time = Field(default=0.0, ge=0, le=10)
+    arming: Time = Field(default=0.0, ge=0, le=10)
+    transfer: Annotated[float, BeforeValidator(_bytes_per_s), Field(ge=1e3, le=1e12)] | None = None
+
+
 class InstrumentConfig(ConfigModel):
     """A simulated instrument.
 
@@ -43,6 +67,7 @@ class InstrumentConfig(ConfigModel):
         transport: the server it is reached through.
         channels: inputs, by number.
         modules: what is plugged into it, by slot.
+        delays: how slow it is.
     """
 
     model: str
@@ -53,6 +78,7 @@ class InstrumentConfig(ConfigModel):
     transport: Literal["socket", "hislip"]
     channels: dict[int, ChannelConfig] = Field(default_factory=dict)
     modules: dict[int, str] = Field(default_factory=dict)
+    delays: DelaysConfig = DelaysConfig()
 
 
 class TripConfig(ConfigModel):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from aimdlab_simulators.scpi.delays import Delays
 from aimdlab_simulators.scpi.instrument import ScpiInstrument
 from aimdlab_simulators.timebase import Timebase
 from aimdlab_simulators.world.generator_output import GeneratorOutput
@@ -29,6 +30,7 @@ class Setting:
         seed: of the world.
         inputs: errors of the inputs, by number; an input that is not named has none.
         modules: what is plugged in, by slot.
+        delays: how slow it is.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Setting:
     seed: int = 0
     inputs: Mapping[int, InputErrors] = field(default_factory=dict)
     modules: Mapping[int, str] = field(default_factory=dict)
+    delays: Delays = field(default_factory=Delays)
 
 
 class WorldInstrument(Protocol):

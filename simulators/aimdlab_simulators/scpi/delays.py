@@ -1,0 +1,34 @@
+"""How slow an instrument is, on purpose: for measurements of what a bench of real instruments would do."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Nothing takes time by itself.
+
+    Attributes:
+        command_s: real seconds that each command of a message takes before it is carried out.
+        arming_s: world time from arming an oscilloscope until it begins to fill its memory.
+        bytes_per_s: of messages and answers on the link, in real time.
+    """
+
+    command_s: float = 0.0
+    arming_s: float = 0.0
+    bytes_per_s: float = math.inf
+
+    def wait_for_command(self) -> None:
+        """Let one command take its time."""
+        if self.command_s:
+            time.sleep(self.command_s)
+
+    def wait_for_transfer(self, count: int, begun_s: float | None = None) -> None:
+        """Let ``count`` bytes take their time on the link, from ``begun_s`` of the monotonic clock or from now."""
+        if math.isfinite(self.bytes_per_s):
+            now_s = time.monotonic()
+            until_s = (now_s if begun_s is None else begun_s) + count / self.bytes_per_s
+            time.sleep(max(0.0, until_s - now_s))
