@@ -32,7 +32,8 @@ class Link(Protocol):
     """One connection to one instrument, owned by one worker thread; nobody else touches it.
 
     Called from another thread, every method runs in the worker and the caller waits on the bench clock; called
-    inside a function given to :meth:`submit`, it runs at once. Text is ASCII without terminator.
+    inside a function given to :meth:`run` or :meth:`submit`, it runs at once, without a change of threads. Text is
+    ASCII without terminator.
     """
 
     @property
@@ -59,6 +60,10 @@ class Link(Protocol):
 
     def query_block(self, command: str) -> memoryview:
         """Send one message and read a definite-length block by its own length, into memory of its own."""
+        ...
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Do ``work``, which may send and read several messages, as one job of the worker thread."""
         ...
 
     def submit(self, work: Callable[[], Result]) -> Future[Result]:

@@ -155,6 +155,14 @@ class VisaLink:
 
         return self._call(command, exchange)
 
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Do ``work``, which may send and read several messages, as one job of the worker thread.
+
+        Each message in it may take as long as it may by itself. Whoever waits for the link waits until the job is over,
+        a safe state too: what goes into one job switches nothing on before something that takes long.
+        """
+        return self._in_worker(work)
+
     def submit(self, work: Callable[[], Result]) -> Future[Result]:
         """Run ``work`` in the worker thread; wait for it with ``clock.wait``. Inside the worker it runs at once."""
         future = self._worker.submit(work)

@@ -7,15 +7,21 @@ header may drop the rest of the message, and then a refusal would look like an i
 
 from __future__ import annotations
 
+import functools
 import math
 import re
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Concatenate, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
 from aimdlab.bench.driver import Identity, Link
 from aimdlab.bench.roles import Role
 from aimdlab.errors import InstrumentError, InstrumentRefusal, LinkError
+
+Own = TypeVar("Own", bound="ScpiDriver")
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 _ERROR = re.compile(r'\s*([+-]?\d+)\s*,\s*"(.*)"\s*')
 # Longer than the queue of any instrument; reached only by one that reports an error for being asked.
@@ -33,6 +39,18 @@ def chain(*commands: str) -> str:
 def number(value: float) -> str:
     """A number as program data, with every digit that any setting resolves."""
     return f"{value:.12g}"
+
+
+def one_job(
+    method: Callable[Concatenate[Own, Parameters], Result],
+) -> Callable[Concatenate[Own, Parameters], Result]:
+    """Have all messages of a driver's method go out as one job of the link: threads are changed once, not for each."""
+
+    @functools.wraps(method)
+    def whole(self: Own, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return self.in_one_job(lambda: method(self, *args, **kwargs))
+
+    return whole
 
 
 class ScpiDriver:
@@ -80,10 +98,15 @@ class ScpiDriver:
         was, self._was_restarted = self._was_restarted, False
         return was
 
+    def in_one_job(self, work: Callable[[], Result]) -> Result:
+        """Do ``work`` in the thread of the link, while the caller waits."""
+        return self._link.run(work)
+
     def _note_restart(self) -> None:
         (events,) = self._numbers("*ESR?")
         self._was_restarted = self._was_restarted or bool(int(events) & _POWER_ON)
 
+    @one_job
     def _apply(self, *commands: str) -> None:
         """Send settings as one message; InstrumentRefusal if the instrument reports any error."""
         message = chain(*commands)

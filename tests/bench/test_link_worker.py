@@ -30,6 +30,30 @@ def test_jobs_run_in_one_worker_in_order_and_directly_inside_a_job(peer: Callabl
         assert threads == ["link scope"] * 10
 
 
+def test_several_messages_go_out_as_one_job_while_the_caller_waits(peer: Callable[..., Peer]) -> None:
+    with linked(peer(answering(IDN="me", ESR="128")).resource) as link:
+
+        def both() -> tuple[str, str, str]:
+            return link.query("*IDN?"), link.query("*ESR?"), threading.current_thread().name
+
+        assert link.run(both) == ("me", "128", "link scope")
+        assert link.run(lambda: link.run(both)) == ("me", "128", "link scope")
+
+
+def test_a_job_of_several_messages_ends_at_the_one_that_fails(peer: Callable[..., Peer]) -> None:
+    with linked(peer(answering(IDN="\xb5")).resource) as link:
+        answers: list[str] = []
+
+        def several() -> None:
+            answers.extend(link.query(command) for command in ("*IDN?", "*ESR?"))
+
+        with pytest.raises(LinkError, match="not text") as failed:
+            link.run(several)
+        assert (failed.value.instrument, failed.value.command, answers) == ("scope", "*IDN?", [])
+        with pytest.raises(LinkError, match="given up: the reply is not text"):
+            link.run(several)
+
+
 def test_error_of_a_job_reaches_the_caller_and_the_link_lives_on(peer: Callable[..., Peer]) -> None:
     with linked(peer(answering(IDN="me")).resource) as link:
 

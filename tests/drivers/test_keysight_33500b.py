@@ -336,6 +336,9 @@ def test_codes_are_within_half_a_step_and_never_overflow(values: list[float]) ->
     sent: list[bytes] = []
 
     class Recorder:
+        def run(self, work: Callable[[], None]) -> None:
+            work()
+
         def write(self, command: str) -> None: ...
 
         def write_block(self, command: str, payload: bytes) -> None:

@@ -24,6 +24,7 @@ from aimdlab.bench.roles import AmplifierRating, Role
 from aimdlab.errors import AmplifierTripError, IdentityError, LinkError
 from aimdlab_drivers.amplifier_data import VoltageAmplifierData
 from aimdlab_drivers.keysight._lines_34907a import DrivenLine, Line, PortDriver, PulsedLine, SensedLine
+from aimdlab_drivers.scpi import one_job
 
 _ALL_HIGH = 0xFF
 
@@ -118,10 +119,12 @@ class Keysight34907AAmplifier(PortDriver):
         """What the bench file says it can do."""
         return self._options.rating()
 
+    @one_job
     def set_enabled(self, on: bool) -> None:
         """Drive the enable line and ask it back; a tripped amplifier stays off all the same (``fault``)."""
         self._set(self._options.enable, on)
 
+    @one_job
     def fault(self) -> str:
         """What the contacts say: over-temperature first, since it explains a trip."""
         levels = {channel: self._levels(channel) for channel in _channels(self._options.sensed)}

@@ -26,7 +26,7 @@ from aimdlab_drivers.keysight._infiniivision_models import (
     standard_uncertainty,
 )
 from aimdlab_drivers.keysight._infiniivision_setup import DIVISIONS, EXTERNAL_RANGE_V, Plan, Preamble, plan
-from aimdlab_drivers.scpi import ScpiDriver
+from aimdlab_drivers.scpi import ScpiDriver, one_job
 
 _RUNNING = 8  # bit 3 (Run) of the operation status condition register
 # Codes of the converter's outermost steps stand for "clipped"; in WORD format their low byte may be anything.
@@ -120,6 +120,7 @@ class KeysightInfiniiVision(ScpiDriver):
         planned = self._planned(setup)
         return planned.window_s / 2 - planned.position_s, planned.window_s / 2 + planned.position_s
 
+    @one_job
     def configure(self, setup: ScopeSetup) -> None:
         """Set inputs, time base and trigger; InstrumentRefusal if the instrument makes something else of it."""
         planned = self._planned(setup)
@@ -129,6 +130,7 @@ class KeysightInfiniiVision(ScpiDriver):
         self._require_set(planned)
         self._plan = planned
 
+    @one_job
     def send_triggers(self) -> None:
         """Put a rising edge out at Trig Out whenever it triggers; also what it does after a reset."""
         self._apply("CAL:OUTP TRIG")
@@ -136,6 +138,7 @@ class KeysightInfiniiVision(ScpiDriver):
         if answered != "TRIG":
             raise self._refuse(f"Trig Out was set to TRIG, but it says {answered}", "CAL:OUTP?")
 
+    @one_job
     def arm(self) -> None:
         """Start a single acquisition."""
         self._require_plan()
@@ -184,6 +187,7 @@ class KeysightInfiniiVision(ScpiDriver):
     def make_safe(self) -> None:
         """Nothing: an oscilloscope drives nothing."""
 
+    @one_job
     def fetch(self, channel: int) -> Waveform:
         """Raw codes of one input, uint16, without a copy of what came over the link.
 

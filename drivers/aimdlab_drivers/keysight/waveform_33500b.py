@@ -17,7 +17,7 @@ from aimdlab.config.base import ConfigModel
 from aimdlab.errors import InstrumentRefusal
 from aimdlab.signals.waveform import Playable, SequencedWaveform
 from aimdlab_drivers.keysight._arb_upload import DAC_FULL_SCALE, Held, Upload, first_sample, segment_points
-from aimdlab_drivers.scpi import ScpiDriver, chain, number
+from aimdlab_drivers.scpi import ScpiDriver, chain, number, one_job
 
 # Amplitudes are resolved to four digits, so a readback may differ from what was asked by half of the last one.
 _VOLTAGE_TOLERANCE = 6e-4
@@ -135,6 +135,7 @@ class Keysight33500B(ScpiDriver):
         self._sync_from = 1
         self._require_outputs(False, self._each_channel())
 
+    @one_job
     def load(self, channel: int, waveform: Playable, peak_v: float) -> None:
         """Transfer ``waveform``, set level, rate and repeats, and arm the bus trigger; the output stays off.
 
@@ -181,6 +182,7 @@ class Keysight33500B(ScpiDriver):
         self._delayed.discard(channel)
         self._sync_from = channel
 
+    @one_job
     def set_repeats(self, channel: int, repeats: int) -> None:
         """Play the loaded waveform ``repeats`` times per trigger."""
         loaded = self._require_held(channel)
@@ -189,6 +191,7 @@ class Keysight33500B(ScpiDriver):
         self._require("burst count", float(repeats), f"SOUR{channel}:BURS:NCYC?", 0.0)
         self._loaded[channel] = replace(loaded, repeats=repeats)
 
+    @one_job
     def set_trigger(self, channel: int, source: TriggerSource, delay_s: float = 0.0) -> None:
         """Take triggers from ``source``; a burst begins ``delay_s`` after its trigger.
 
@@ -208,6 +211,7 @@ class Keysight33500B(ScpiDriver):
         if answered != word:
             raise self._refuse(f"the trigger source was set to {word}, but it says {answered}", "TRIG:SOUR?")
 
+    @one_job
     def set_output(self, channel: int, on: bool) -> None:
         """Switch the output relay; the burst waits for :meth:`trigger`."""
         self._check_channel(channel)
@@ -222,6 +226,7 @@ class Keysight33500B(ScpiDriver):
         self._apply(*self._sync_to(channel), f"TRIG{channel}")
         self._sync_from = channel
 
+    @one_job
     def stop(self, channel: int) -> None:
         """End the burst in progress: output off, then ABORt, which ends the bursts of both channels."""
         self._check_channel(channel)
