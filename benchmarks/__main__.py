@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--only TEXT] [--rounds N] [--keep-nothing]``: a table, and the same as JSON in the history.
+"""``python -m benchmarks [--only TEXT] [--rounds N] [--keep-nothing] [--slow]``: a table, and JSON in the history.
 
 Differences under a factor of 1.3 are noise on a shared machine.
 """
@@ -15,6 +15,7 @@ from rich.table import Table
 from benchmarks.figure import NOISE, ROUNDS, Outcome, is_different, run
 from benchmarks.figures import FIGURES
 from benchmarks.history import keep, last_ratios
+from benchmarks.real_delays import measure as measure_real_delays
 
 _WIDTH = 180  # of a file or pipe
 
@@ -25,9 +26,10 @@ def main() -> None:
     parser.add_argument("--only", default="", metavar="TEXT", help="figures whose name holds TEXT; implies the next")
     parser.add_argument("--keep-nothing", action="store_true", help="do not add to the history")
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"rounds of each figure ({ROUNDS})")
+    parser.add_argument("--slow", action="store_true", help="also a run on the real clock, some two minutes")
     chosen = parser.parse_args()
     figures = [figure for figure in FIGURES if chosen.only.lower() in figure.name.lower()]
-    if not figures or chosen.rounds < 1:
+    if not (figures or chosen.slow) or chosen.rounds < 1:
         parser.error("there is nothing to measure")
     before = last_ratios()
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
@@ -35,11 +37,18 @@ def main() -> None:
     for number, figure in enumerate(figures, 1):
         with console.status(f"{number} of {len(figures)}: {figure.name}"):
             outcomes.append(run(figure, chosen.rounds))
+    notes: list[str] = []
+    if chosen.slow:
+        with console.status("a run on the real clock"):
+            outcome, notes = measure_real_delays()
+        outcomes.append(outcome)
     console.print(_table(outcomes, before))
     console.print(
         f"Ratio: speed relative to the floor, median of {chosen.rounds} rounds and their range. Less than a factor of "
         f"{NOISE:g} apart is noise."
     )
+    for note in notes:
+        console.print(note, soft_wrap=True)
     if not (chosen.only or chosen.keep_nothing):
         console.print(f"Kept as benchmarks/history/{keep(outcomes).name}.")
 

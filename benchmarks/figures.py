@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks import commit, exchange, planning, sealing, simulation, startup, transfer
+from benchmarks import commit, exchange, planning, sealing, simulation, small_step, startup, step, transfer
 from benchmarks.figure import Figure, simply
+from benchmarks.lab import FULL, LIGHT
 
 _BARE = "bare socket"
 _SIZES = {"20 MB": (20_000_000, 5, 0.5), "20 kB": (20_000, 200, 0.3)}
@@ -43,6 +44,16 @@ def _simulations() -> Iterator[Figure]:
         yield Figure(name, "as many normal numbers", simply(partial(simulation.measure, world, 20)))
 
 
+def _steps() -> Iterator[Figure]:
+    by_hand = "hand-written PyVISA-py, h5py"
+    yield Figure("whole step", by_hand, partial(step.whole, FULL), 1.0)
+    yield Figure("whole step, world of little work", by_hand, partial(step.whole, LIGHT), 1.0)
+    small = "7 settings, 2 x 10 000 samples"
+    yield Figure(small, "bare socket, h5py", partial(small_step.bare_and_h5py, 50))
+    yield Figure(small, by_hand, partial(small_step.hand_written, 50), 1.0)
+    yield Figure(small, f"{by_hand}, fsync", partial(small_step.hand_written, 50, durable=True))
+
+
 def _waits() -> Iterator[Figure]:
     shown, worked = "typer, rich", "typer, rich.table, yaml, pydantic.main, numpy"
     yield Figure("startup: aimdlab --help", f"import {shown}", partial(startup.command, startup.HELP, shown, 3))
@@ -52,4 +63,4 @@ def _waits() -> Iterator[Figure]:
     yield Figure("planning 1000 steps", "copy of finished steps", partial(planning.thousand_steps, 1))
 
 
-FIGURES: tuple[Figure, ...] = (*_transfers(), *_exchanges(), *_sessions(), *_simulations(), *_waits())
+FIGURES: tuple[Figure, ...] = (*_transfers(), *_exchanges(), *_steps(), *_sessions(), *_simulations(), *_waits())

@@ -42,6 +42,12 @@ def test_a_figure_is_a_ratio_with_a_verdict_and_nothing_is_kept_of_a_part() -> N
     assert set((ROOT / "benchmarks" / "history").glob("*")) == before
 
 
+def test_a_small_step_is_compared_with_what_stores_it_too() -> None:
+    table = bench("--only", "7 settings")
+    floors = {line.split("│")[2].strip() for line in table.splitlines() if "7 settings" in line}
+    assert floors == {"bare socket, h5py", "hand-written PyVISA-py, h5py", "hand-written PyVISA-py, h5py, fsync"}
+
+
 def test_what_is_kept_is_what_the_next_run_is_compared_with(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("history"))
     figures = tmp_path / "benchmarks" / "figures.py"
