@@ -84,6 +84,15 @@ class TellsRestarts(Protocol):
         ...
 
 
+@runtime_checkable
+class DiffersByModel(Protocol):
+    """A driver whose models differ in what can be planned with them."""
+
+    def plan_for(self, model: str) -> None:
+        """Plan for the model that the bench file names, before it is connected; an unknown one changes nothing."""
+        ...
+
+
 class Driver(Protocol):
     """One instrument family.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aimdlab.bench.discovery import DRIVERS, find
-from aimdlab.bench.driver import Driver
+from aimdlab.bench.driver import DiffersByModel, Driver
 from aimdlab.bench.roles import Role
 from aimdlab.config.bench import BenchFile, InstrumentEntry
 from aimdlab.config.campaign import Loaded
@@ -29,6 +29,8 @@ class Equipment:
     def unconnected(self, protocol: type[Player]) -> Player:
         """The driver without a link, as ``protocol``: good for what it can tell without asking the instrument."""
         driver = self.driver(self.name, None, self.options)
+        if isinstance(driver, DiffersByModel) and self.entry.identity is not None:
+            driver.plan_for(self.entry.identity.model)
         if not isinstance(driver, protocol):
             raise TypeError(f"driver {self.entry.driver!r} does not implement {protocol.__name__}")
         return driver

@@ -81,12 +81,24 @@ class MonitorEntry(ConfigModel):
         channel: the input.
         factor: volts at the point per volt at the input (a divider's ratio, a probe's attenuation).
         rated_input: voltage, zero to peak, that the input stands.
+        largest: voltage at the point, zero to peak, that is to be seen; of a point that a test only records and does
+            not judge, as nothing else says what it shows.
     """
 
     instrument: str
     channel: int = Field(ge=1, le=64)
     factor: float = Field(ge=1e-6, le=1e6)
     rated_input: Voltage = Field(gt=0)
+    largest: Voltage | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _stands_the_largest(self) -> MonitorEntry:
+        if self.largest is not None and self.largest / self.factor > self.rated_input:
+            raise ValueError(
+                f"largest is {self.largest / self.factor:g} V at the input, more than its rated_input of "
+                f"{self.rated_input:g} V"
+            )
+        return self
 
 
 class ExposureTrigger(ConfigModel):

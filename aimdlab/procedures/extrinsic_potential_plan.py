@@ -28,7 +28,7 @@ from aimdlab.signals.injected import InjectedSignal
 from aimdlab.standard.gradient_signal import T_OFF_MS
 
 _BYTES_PER_SAMPLE = 2
-_CHANNELS = 2
+_SHARED = 2  # monitors of the capture that shows what leaks from one to the other
 _BEFORE_PULSE = 0.1
 """Of an interval: recorded before the pulse, so that what is there without signal is known."""
 _BEFORE_SHARE_S = 5e-3
@@ -225,8 +225,8 @@ def _synchronised(
     setups = beat_setups(parts, settings, subject.device.file, level_v, burst, offset_s, own.beat_rate_hz)
     try:
         scope = parts.oscilloscope
-        both = scope.check_setup(setups.share) + beats * scope.check_setup(setups.beat)
-        samples = scope.check_setup(setups.verify) + _CHANNELS * both
+        beat = beats * scope.check_setup(setups.beat) * len(parts.recorded)
+        samples = scope.check_setup(setups.verify) + _SHARED * scope.check_setup(setups.share) + beat
     except InstrumentError as error:
         raise problem(subject.test.source, ("captures",), f"cannot be recorded on this bench. {error}") from error
     title, _, level = step.title.rpartition(", off ")

@@ -127,7 +127,7 @@ class SynchronisedPotential(InjectionProcedure):
                 if not self._beat(setups):
                     captures += self._watch(setups)
                     return Exposure(tuple(captures), (), exposed * interval_s)
-                captures += [self._fetch(name, EXPOSURE) for name in (INJECTION_MONITOR, DEVICE_MONITOR)]
+                captures += [self._fetch(name, EXPOSURE) for name in self._parts.recorded]
             except InstrumentError as fault:
                 # What the beats before it show of the device is not lost: it may be a FAIL.
                 return Exposure(tuple(captures), (), (exposed + 1) * interval_s, fault)
@@ -189,7 +189,7 @@ class SynchronisedPotential(InjectionProcedure):
         return captures
 
     def _watch(self, setups: BeatSetups) -> list[Capture]:
-        """What is there when no pulse comes: one more interval on both monitors, and a burst that proves the cable."""
+        """What is there when no pulse comes: one more interval on every monitor, and a burst that proves the cable."""
 
         def start() -> None:
             self._scope.force_trigger()
@@ -199,7 +199,7 @@ class SynchronisedPotential(InjectionProcedure):
         self._triggered.set_trigger(self._channel, TriggerSource.BUS)
         if not self._acquire(replace(setups.beat, trigger_source=None), start):
             return []
-        return [self._fetch(name, WATCH) for name in (INJECTION_MONITOR, DEVICE_MONITOR)]
+        return [self._fetch(name, WATCH) for name in self._parts.recorded]
 
     def _beat(self, setups: BeatSetups) -> bool:
         """One acquisition that the device's pulse triggers; False if none came."""

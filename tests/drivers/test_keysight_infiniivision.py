@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimdlab.bench.driver import Driver
+from aimdlab.bench.driver import DiffersByModel, Driver
 from aimdlab.bench.roles import Oscilloscope, Role, ScopeChannel, ScopeSetup, TriggerEdge, TriggeringOscilloscope
 from aimdlab.errors import InstrumentError, InstrumentRefusal, LinkError
 from aimdlab_drivers.keysight.infiniivision import KeysightInfiniiVision
@@ -411,6 +411,29 @@ def test_planning_goes_by_the_smallest_model() -> None:
     with pytest.raises(InstrumentError, match="holds 500000 samples"):
         driver.check_setup(replace(EXPOSURE, sample_rate_hz=33e3))
     assert driver.check_setup(replace(EXPOSURE, channels=EXPOSURE.channels[:1], sample_rate_hz=33e3)) == 1_000_000
+
+
+def test_planning_goes_by_the_model_of_the_bench_file_once_it_is_known() -> None:
+    driver = KeysightInfiniiVision("scope", None, KeysightInfiniiVision.Options())
+    assert isinstance(driver, DiffersByModel)
+    driver.plan_for("DSO-X 3024A")
+    assert driver.check_setup(replace(EXPOSURE, sample_rate_hz=60e3)) == 1_000_000
+    driver.plan_for("another")
+    with pytest.raises(InstrumentError, match="holds 1000000 samples"):
+        driver.check_setup(replace(EXPOSURE, sample_rate_hz=70e3))
+
+
+def test_inputs_of_the_deep_memory_do_not_share_it() -> None:
+    driver = KeysightInfiniiVision("scope", None, KeysightInfiniiVision.Options())
+    driver.plan_for("HD304MSO")
+    inputs = tuple(ScopeChannel(channel, 1.0) for channel in (1, 2, 3, 4))
+    deep = replace(EXPOSURE, channels=inputs, sample_rate_hz=1e6, trigger_level_v=0.5)
+    assert driver.check_setup(deep) == 20_000_000
+    with pytest.raises(InstrumentError, match="holds 20000000 samples"):
+        driver.check_setup(replace(deep, sample_rate_hz=1.4e6))
+    driver.plan_for("HD302MSO")
+    with pytest.raises(InstrumentError, match="inputs 1 to 2"):
+        driver.check_setup(deep)
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,8 @@ from aimdlab.bench.roles import (
     SignalGenerator,
 )
 from aimdlab.config.base import ConfigModel
-from aimdlab.config.bench import MonitorEntry
+from aimdlab.config.bench import BenchFile, MonitorEntry
+from aimdlab.config.campaign import Loaded
 from aimdlab.config.device import DeviceFile
 from aimdlab.config.loading import problem
 from aimdlab.config.units import Frequency, Ratio
@@ -68,6 +70,7 @@ class Parts:
     """The parts of the bench that the test uses.
 
     Attributes:
+        further: the inputs of the bench file's other monitors, by name: recorded with every exposure, and not judged.
         external_trigger_v: level at the oscilloscope's external trigger input, if the generator's Sync output is there.
     """
 
@@ -77,7 +80,13 @@ class Parts:
     injection: MonitorEntry
     device: MonitorEntry
     oscilloscope: Oscilloscope
+    further: Mapping[str, ScopeChannel]
     external_trigger_v: float | None = None
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """The monitors of an exposure, in the order in which they are recorded."""
+        return INJECTION_MONITOR, DEVICE_MONITOR, *self.further
 
 
 def find_parts(subject: Subject) -> Parts:
@@ -111,7 +120,34 @@ def find_parts(subject: Subject) -> Parts:
             "trigger the oscilloscope. Wire the generator's Sync output to its external trigger input and say so: "
             '{from: sync, level: "1 V"}.',
         )
-    return Parts(generator.limits(), amplifier.rating(), path, injection, device, oscilloscope, external_trigger_v)
+    further = _further_monitors(bench)
+    return Parts(
+        generator.limits(), amplifier.rating(), path, injection, device, oscilloscope, further, external_trigger_v
+    )
+
+
+def _further_monitors(bench: Loaded[BenchFile]) -> dict[str, ScopeChannel]:
+    """The monitors beside the two that are judged; ConfigurationError if one cannot be recorded with them."""
+    judged = {name: bench.file.monitors[name] for name in (INJECTION_MONITOR, DEVICE_MONITOR)}
+    taken = {entry.channel: name for name, entry in judged.items()}
+    further: dict[str, ScopeChannel] = {}
+    for name, entry in bench.file.monitors.items():
+        if name in judged:
+            continue
+        key = ("monitors", name)
+        if entry.instrument != judged[DEVICE_MONITOR].instrument:
+            what = (
+                "this test records every monitor of the bench, so it must be an input of the oscilloscope that watches"
+            )
+            raise problem(bench.source, (*key, "instrument"), f"{what} {DEVICE_MONITOR}.")
+        if entry.channel in taken:
+            raise problem(bench.source, (*key, "channel"), f"{taken[entry.channel]} is watched by this input already.")
+        if entry.largest is None:
+            what = "is missing: what is the largest voltage that this point is to show? Its range follows from it."
+            raise problem(bench.source, key, f"largest {what}")
+        taken[entry.channel] = name
+        further[name] = ScopeChannel(entry.channel, entry.largest / entry.factor)
+    return further
 
 
 @dataclass(frozen=True)
@@ -149,7 +185,7 @@ def exposure_setup(
     *,
     triggered: bool,
 ) -> ScopeSetup:
-    """Both monitors over the exposure and ``margin_s`` before and after it; ``triggered`` by the signal, if any."""
+    """Every monitor over the exposure and ``margin_s`` before and after it; ``triggered`` by the signal, if any."""
     path = parts.path
     at_d = ivamp * path.test_point_factor
     shown_v = _HEADROOM * at_d + _back_v(path, pulse, at_d)
@@ -161,7 +197,7 @@ def exposure_setup(
     source, level_v = _trigger(parts, at_d)
     # A little more than the exposure and the margin, as the clocks of generator and oscilloscope may differ.
     return ScopeSetup(
-        channels=(injection, device),
+        channels=(injection, device, *parts.further.values()),
         span_s=1.001 * exposed_s + margin_s,
         pre_trigger_s=margin_s,
         sample_rate_hz=settings.exposure_rate,

@@ -72,7 +72,7 @@ def for_step(bench: StepCeilings, level_v: float, trim: float) -> StepCeilings:
     return StepCeilings((*bench.ceilings, own))
 
 
-def unstated(subject: Subject) -> tuple[str, ...]:
+def unstated(subject: Subject, parts: Parts) -> tuple[str, ...]:
     """The maxima that neither bench nor device file states, for the technician: nothing is held against them."""
     found = []
     device, network = subject.device.file.input, subject.bench.file.injection_network
@@ -84,6 +84,10 @@ def unstated(subject: Subject) -> tuple[str, ...]:
     bench = subject.bench.source.path.name
     if network is not None and network.rated_port is None:
         found.append(f"{bench} states no maximum of the device port (injection_network.rated_port).")
+    found += [
+        f"{bench}: what {name} shows does not follow from the signal; nothing is held against its rating."
+        for name in parts.further
+    ]
     missing = _without_peak_rating(network)
     if missing:
         found.append(

@@ -58,7 +58,7 @@ def plan_test(subject: Subject, clause: str, features: Mapping[str, str]) -> Tes
         steps=(*planner.before(), *injected, *planner.after()),
         coverage=Coverage(planned=len(wanted) - left_out, full=full, omitted=left_out),
         facts={"levels": _levels_record(levels), "injection_network": parts.path.as_record()},
-        notices=unstated(subject),
+        notices=unstated(subject, parts),
     )
 
 

@@ -113,7 +113,7 @@ class InjectionProcedure:
         return proof.verification
 
     def expose(self) -> Exposure:
-        """The whole dwell: as many repeats as the exposure needs, both monitors recorded; or a person's answer."""
+        """The whole dwell: as many repeats as the exposure needs, every monitor recorded; or a person's answer."""
         if self._step is not None and self._step.kind == PERSON:
             return Exposure((), (self._settings_read(),), 0.0)
         step, setups = self._now()
@@ -127,7 +127,7 @@ class InjectionProcedure:
             self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
             done = self._acquire(setups.exposure, lambda: self._generator.trigger(self._channel))
         kind = BASELINE if _is_quiet(step) else EXPOSURE
-        names = (INJECTION_MONITOR, DEVICE_MONITOR) if done else ()
+        names = self._parts.recorded if done else ()
         captures = tuple(self._fetch(name, kind) for name in names)
         return Exposure(captures, (), step.exposure_s if done else self._bench.clock.now_s() - started_s)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aimdlab.bench.roles import ScopeChannel, ScopeSetup, TriggerEdge
-from aimdlab_drivers.keysight._infiniivision_models import RAW_POINTS, Series
+from aimdlab_drivers.keysight._infiniivision_models import Series
 from aimdlab_drivers.scpi import number
 
 DIVISIONS = 8
@@ -171,11 +171,11 @@ def _window_s(setup: ScopeSetup) -> float:
 
 
 def _points(setup: ScopeSetup, window_s: float, series: Series, *, shared: bool) -> int:
-    memory = series.memory_points // (2 if shared else 1)
+    memory = series.memory_points // (2 if shared and series.pools else 1)
     if not 0 < setup.sample_rate_hz <= series.max_rate_hz:
         raise ValueError(f"it takes up to {series.max_rate_hz:g} samples per second, not {setup.sample_rate_hz:g}")
     wanted = setup.sample_rate_hz * window_s
-    points = next((points for points in RAW_POINTS if points >= wanted), None)
+    points = next((points for points in series.raw_points if points >= wanted), None)
     if points is None or points > memory:
         raise ValueError(
             f"its memory holds {memory} samples of each of these inputs: {memory / window_s:.4g} per second over "

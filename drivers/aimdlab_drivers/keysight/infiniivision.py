@@ -1,7 +1,10 @@
-"""Keysight InfiniiVision 1000, 3000 and 4000 X-Series oscilloscopes.
+"""Keysight InfiniiVision 1000, 3000 and 4000 X-Series oscilloscopes, and the HD3-Series.
 
 Source: InfiniiVision 3000 X-Series and 3000T X-Series Programmer's Guides (root commands, ACQuire, CHANnel, EXTernal,
-TIMebase, TRIGger and WAVeform subsystems, "Synchronizing Acquisitions"); accuracies from the series' data sheets.
+TIMebase, TRIGger and WAVeform subsystems, "Synchronizing Acquisitions"); accuracies from the series' data sheets. The
+HD3's guide was not at hand: programs that others published for an HD304MSO set it up and read it with the same commands
+(CHAN, TIM, TRIG:EDGE, SING, WAV:FORM WORD, WAV:POIN:MODE RAW, WAV:PRE?, WAV:DATA?). Unverified there: AER?, TER? and
+the numbers of points above 8 million.
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ from aimdlab.config.units import Ratio
 from aimdlab.errors import LinkError
 from aimdlab_drivers.keysight._infiniivision_models import (
     MODELS,
-    RAW_POINTS,
     SMALLEST,
     Series,
     channels_of,
@@ -46,7 +48,8 @@ class KeysightInfiniiVision(ScpiDriver):
     * Windows of 200 us and more are acquired in high resolution (``ACQ:TYPE HRES``: the samples of the converter within
       one sample of the memory are averaged), shorter ones in normal mode. Count on 8 bits all the same: the maker's own
       examples say that what is read with ``WAV:POIN:MODE RAW`` is not averaged (unverified on an instrument).
-    * Codes are ``WORD``: 16 bits left-aligned, so that an 8-bit sample has a zero low byte. Code 0 is a hole. The
+    * Codes are ``WORD``: 16 bits left-aligned, so that an 8-bit sample has a zero low byte (the HD3 has 14 bits: what
+      would be a step of an 8-bit converter at either end counts as clipped there as well). Code 0 is a hole. The
       converter's lowest and highest step stand for "clipped"; in WORD that is up to 0x0100 and from 0xFF00 on. In high
       resolution a code in these outermost steps might be a true value; it counts as clipped all the same.
     * Acquisitions without trigger input are started by ``:TRIG:FORC`` alone: the edge trigger stands at 70 % of the
@@ -92,10 +95,14 @@ class KeysightInfiniiVision(ScpiDriver):
     def identify(self) -> Identity:
         """Who answers ``*IDN?``."""
         identity = super().identify()
-        if identity.model in MODELS:
-            self._series = MODELS[identity.model]
-            self._channels = channels_of(identity.model)
+        self.plan_for(identity.model)
         return identity
+
+    def plan_for(self, model: str) -> None:
+        """Plan for ``model``; one that is not known changes nothing."""
+        if model in MODELS:
+            self._series = MODELS[model]
+            self._channels = channels_of(model)
 
     def initialise(self) -> None:
         """Reset, stopped, waveform transfer in little-endian unsigned words from the raw memory."""
@@ -281,7 +288,7 @@ class KeysightInfiniiVision(ScpiDriver):
     def _select(self, channel: int, planned: Plan) -> Preamble:
         """Choose input and points; more points if the record turns out coarser than planned."""
         preamble = self._preamble(channel, planned.points)
-        for points in RAW_POINTS[RAW_POINTS.index(planned.points) + 1 :]:
+        for points in (more for more in self._series.raw_points if more > planned.points):
             if not preamble.is_too_coarse(planned.setup):
                 break
             preamble = self._preamble(channel, points)

@@ -229,6 +229,7 @@ class Acquisition:
             dt_s=plan.dt_s,
             n=plan.n,
             kind=self._settings.acquire.type,
+            bits=self._variant.bits,
             traces={
                 number: Trace(self._connectors[number], inputs)
                 for number, inputs in self._settings.inputs.items()

@@ -1,4 +1,4 @@
-"""Keysight InfiniiVision oscilloscopes: 3000 X-Series and 1000 X-Series.
+"""Keysight InfiniiVision oscilloscopes: 3000 X-Series, 1000 X-Series and HD3-Series (as far as it is the same).
 
 After the "InfiniiVision 3000 X-Series Oscilloscopes Programmer's Guide" and Keysight's own example scripts (number of
 points by mode, HRESolution without averaging in RAW, sources that switch channels on). Not modelled: measurements,

@@ -13,8 +13,7 @@ from aimdlab_simulators.world.scope_input import ScopeInput
 from aimdlab_simulators.world.signal import Volts
 
 _AVERAGED = 16  # samples of a bucket that are looked at, at most, for their mean
-_LEVELS_8 = 256
-_LEVELS_12 = 4096
+_LEAST_AVERAGED_BITS = 12
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Record:
         dt_s: sample interval.
         n: samples.
         type: acquisition type with which it was taken.
+        bits: of the converter.
         traces: by channel number.
     """
 
@@ -50,6 +50,7 @@ class Record:
         dt_s: float,
         n: int,
         kind: str,
+        bits: int,
         traces: Mapping[int, Trace],
         counter: tuple[int, int],
     ) -> None:
@@ -58,6 +59,7 @@ class Record:
         self.dt_s = dt_s
         self.n = n
         self.type = kind
+        self.bits = bits
         self.traces = {number: Trace(trace.connector, replace(trace.settings)) for number, trace in traces.items()}
         self._counter = counter
         self._stored: dict[int, Volts] = {}
@@ -71,14 +73,15 @@ class Record:
     def codes(self, channel: int, bucket: int, *, averaged: bool) -> NDArray[np.uint16]:
         """16-bit codes, left aligned, of the first sample of every ``bucket`` samples, shape (n // bucket,).
 
-        8 bits; with ``averaged`` (high resolution) 12 bits of the mean over each bucket. The screen is 256 levels high;
-        code 0 means "no sample", so what is below the screen is clipped to the lowest code above it.
+        As many bits as the converter has; with ``averaged`` (high resolution) 12 or more of the mean over each bucket.
+        The screen is as high as all levels; code 0 means "no sample", so what is below the screen is clipped to the
+        lowest code above it.
         """
         settings = self.traces[channel].settings
         volts = self._averages(channel, bucket) if averaged else self._pull(channel, 0, bucket, self.n // bucket)
         volts *= -settings.probe if settings.invert else settings.probe
         volts -= settings.offset_v
-        levels = _LEVELS_12 if averaged else _LEVELS_8
+        levels = 1 << (max(_LEAST_AVERAGED_BITS, self.bits) if averaged else self.bits)
         volts *= levels / settings.range_v
         volts += levels / 2
         np.rint(volts, out=volts)

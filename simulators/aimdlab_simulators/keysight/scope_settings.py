@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
@@ -16,6 +17,8 @@ class Variant:
         sample_rate_hz: with one channel of each pair in use; half of it otherwise.
         memory_points: of a single acquisition, with one channel of each pair in use; half of it otherwise.
         external_ranges_v: of the external trigger input with a 1:1 probe.
+        bits: of the converter.
+        pools: whether the two channels of a pair share rate and memory.
     """
 
     idn: str
@@ -23,11 +26,18 @@ class Variant:
     sample_rate_hz: float
     memory_points: int
     external_ranges_v: tuple[float, ...] = (8.0,)
+    bits: int = 8
+    pools: bool = True
+
+    def shared(self, on: Collection[int]) -> bool:
+        """Whether rate and memory are halved when the channels ``on`` are: two of a pair (1 and 2, 3 and 4)."""
+        return self.pools and len({(number - 1) // 2 for number in on}) < len(on)
 
 
 VARIANTS = {
     "DSOX3024A": Variant("DSO-X 3024A", 4, 4e9, 4_000_000),
     "DSOX1102G": Variant("DSO-X 1102G", 2, 2e9, 1_000_000, (1.6, 8.0)),
+    "HD304MSO": Variant("HD304MSO", 4, 3.2e9, 20_000_000, bits=14, pools=False),
 }
 
 
@@ -142,10 +152,10 @@ class ScopeSettings:
         """Sample interval in s and number of samples of the screen.
 
         The rate is the highest whole fraction of the maximum at which the screen fits into the memory; both are halved
-        when the two channels of a pair (1 and 2, 3 and 4) are on, the memory once more while running.
+        where channels share them, the memory once more while running.
         """
         on = [number for number, settings in self.inputs.items() if settings.display]
-        shared = len({(number - 1) // 2 for number in on}) < len(on)
+        shared = variant.shared(on)
         rate_hz = variant.sample_rate_hz / (2 if shared else 1)
         memory = variant.memory_points // (2 if shared else 1) // (2 if running else 1)
         range_s = self.timebase.range_s

@@ -35,9 +35,9 @@ class _Offer:
 class TransferCommands(ScopeBase):
     """Points by mode, as the family has it.
 
-    RAW hands out every n-th sample of the memory, 8 bits each whatever the acquisition type. NORMal hands out the
-    measurement record of up to 62,500 points, of 12 bits where the type is HRESolution: the mean of each bucket, over
-    16 of its samples at most. What was acquired lies on the screen whole: samples beside it do not exist.
+    RAW hands out every n-th sample of the memory, with the converter's bits whatever the acquisition type. NORMal hands
+    out the measurement record of up to 62,500 points, of 12 bits where the type is HRESolution: the mean of a bucket,
+    over 16 of its samples at most. What was acquired lies on the screen whole: samples beside it do not exist.
     """
 
     @command("WAVeform:SOURce")
@@ -83,13 +83,13 @@ class TransferCommands(ScopeBase):
 
     @command("WAVeform:POINts")
     def set_points(self, call: Call) -> None:
-        """The most points to hand out: 100 to 8,000,000, or MAXimum, NORMal or RAW, which choose the mode as well."""
+        """The most points to hand out: 100 to 8,000,000 or the memory, or MAXimum, NORMal or RAW: the mode as well."""
         argument = call.argument()
         mode = argument.try_word(*_MODES)
         if mode is not None:
             self.settings.transfer.points, self.settings.transfer.points_mode = None, mode
         else:
-            self.settings.transfer.points = argument.integer(100, 8_000_000)
+            self.settings.transfer.points = argument.integer(100, max(8_000_000, self.variant.memory_points))
 
     @command("WAVeform:POINts?")
     def get_points(self, _call: Call) -> int:

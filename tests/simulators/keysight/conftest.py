@@ -26,9 +26,9 @@ wires: {oscilloscope.1: generator.1, oscilloscope.2: generator.2, oscilloscope.e
 class Lab:
     """Generator channels 1 and 2 on oscilloscope inputs 1 and 2; input 2 is noisy."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, oscilloscope: str = "DSOX3024A") -> None:
         path = folder / "world.yaml"
-        path.write_text(WORLD, encoding="utf-8")
+        path.write_text(WORLD.replace("DSOX3024A", oscilloscope), encoding="utf-8")
         self.time = Timebase()
         self.time.claim()
         self.time.advance_to(100.0)
@@ -58,3 +58,9 @@ def ask(instrument: ScpiInstrument, message: str | bytes) -> str:
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
+
+
+@pytest.fixture
+def deep_lab(tmp_path: Path) -> Lab:
+    """With an oscilloscope of the HD3 series."""
+    return Lab(tmp_path, "HD304MSO")

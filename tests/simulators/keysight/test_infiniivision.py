@@ -176,6 +176,24 @@ def test_memory_is_shared_by_a_pair(lab: Any, second: int, memory: int) -> None:
     assert float(lab.osc(":ACQ:SRAT?")) == pytest.approx(4e9 if not second else 2e9)
 
 
+def test_a_deep_memory_of_14_bits_is_not_shared(deep_lab: Any) -> None:
+    deep = deep_lab
+    setup(deep, ";:CHAN3:DISP 1;:CHAN4:DISP 1")
+    assert int(deep.osc(":ACQ:POIN?")) == 20_000_000
+    assert float(deep.osc(":ACQ:SRAT?")) == pytest.approx(2e8)
+    deep.osc(":TIM:RANG 1e-6")
+    assert float(deep.osc(":ACQ:SRAT?")) == pytest.approx(3.2e9)
+    deep.osc(":TIM:RANG 0.1;:SING")
+    deep.wait(2)
+    deep.osc(":WAV:POIN 10000000")
+    codes, preamble = fetch(deep, 2)
+    assert len(codes) == int(preamble[2]) == 10_000_000
+    assert not (codes & 0b11).any()
+    assert (codes & 0b100).any()
+    deep.osc(":WAV:POIN 20000001")
+    assert deep.errors() == ['-222,"Data out of range"']
+
+
 def test_high_resolution_has_12_bits_in_the_measurement_record_alone(lab: Any) -> None:
     setup(lab, ";:ACQ:TYPE HRES")
     lab.osc(":SING")
