@@ -42,7 +42,7 @@ class Ended:
 
     Attributes:
         attempt: to be committed, whatever else is the matter.
-        fault: of an instrument that ended it, or None.
+        fault: of an instrument that ended it, without its traceback, or None.
         unsafe: to be raised once the attempt is committed: why the bench is not safe after that, or who stopped the
             trying; or None.
     """
@@ -86,6 +86,7 @@ def run_attempt(
     if scored.failure is not None:
         told = "".join(traceback.format_exception(scored.failure))
         bench.events.record("scoring.failed", told, source="scoring", durable=True, step=step.id)
+        _let_go(scored.failure)
     attempt = Attempt(
         step=step.index,
         step_id=step.id,
@@ -106,7 +107,17 @@ def run_attempt(
         notes=tuple(note for note in (taken.note, fault) if note),
         fault=fault,
     )
+    if struck is not None:
+        _let_go(struck)
     return Ended(attempt, struck, unsafe)
+
+
+def _let_go(error: BaseException) -> None:
+    """Drop the tracebacks of an error that is told and never raised again: they hold every capture in memory."""
+    link: BaseException | None = error
+    while link is not None and link.__traceback__ is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 @dataclass

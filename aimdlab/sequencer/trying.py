@@ -10,7 +10,7 @@ from aimdlab.errors import InstrumentError
 from aimdlab.procedures.protocol import Procedure, Step
 from aimdlab.scoring.parameters import KIND_SEQUENCE
 from aimdlab.scoring.results import Criterion, Verdict
-from aimdlab.sequencer.attempt import Ended, run_attempt
+from aimdlab.sequencer.attempt import run_attempt
 from aimdlab.sequencer.faults import FaultPolicy
 from aimdlab.sequencer.progress import Progress
 from aimdlab.sequencer.tries import Course, Tries
@@ -96,15 +96,15 @@ class Trying:
         not_proven = 0
         self._faults.begin_step()
         while True:
-            ended = self._attempt(step, way, tried)
+            number, fault = self._attempt(step, way, tried)
             stands = tried[-1].stands
             # A sequence that stands INVALID is not tried again, but what struck it counts for giving up.
             left = not stands or (step.kind == KIND_SEQUENCE and tried[-1].verdict is Verdict.INVALID)
-            spoiled = ended.fault if left else None
+            spoiled = fault if left else None
             if stands:
                 again = False
             elif spoiled is not None:
-                again = self._faults.tries_again(spoiled, step, ended.attempt.number)
+                again = self._faults.tries_again(spoiled, step, number)
             else:
                 not_proven += 1
                 again = not_proven <= way.retries
@@ -116,8 +116,11 @@ class Trying:
                 return Result(step_verdict(tried), deciding.reason, spoiled)
             self._attention()
 
-    def _attempt(self, step: Step, way: Way, tried: list[Tried]) -> Ended:
-        """One attempt: begun, carried out, committed, told of; SafeStateError if the bench is not safe after it."""
+    def _attempt(self, step: Step, way: Way, tried: list[Tried]) -> tuple[int, InstrumentError | None]:
+        """One attempt: begun, carried out, committed, told of; SafeStateError if the bench is not safe after it.
+
+        Returns its number and the fault that ended it; its captures are in the session, and nowhere else any more.
+        """
         self._faults.before_attempt()
         self._session.require_room(step.index)
         number = self._tries.next_number(step.index)
@@ -150,4 +153,4 @@ class Trying:
         way.course.take(step.index, tried[-1])
         if ended.unsafe is not None:
             raise ended.unsafe
-        return ended
+        return number, ended.fault

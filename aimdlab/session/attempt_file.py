@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -20,8 +20,11 @@ from aimdlab.session.tree import Tree, check_tree
 _FORMAT = "aimdlab-attempt"
 
 
-def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, captures: Sequence[PackedCodes]) -> None:
-    """Write an attempt, its record and its packed captures into an empty group, as ``docs/session-format.md`` says."""
+def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, captures: Iterable[PackedCodes]) -> None:
+    """Write an attempt, its record and its packed captures into an empty group, as ``docs/session-format.md`` says.
+
+    One capture is asked for after the other, so that who gives them need not keep what is written.
+    """
     group.attrs["format"] = _FORMAT
     hdf5.write_text(group, "record", record.text).attrs["sha256"] = record.sha256
     codes = group.create_group("codes")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,7 @@ from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, check_attempt, make_record
 from aimdlab.session.base import COMMITTED, FOUND, commit_of
 from aimdlab.session.chain import check_links
-from aimdlab.session.codes import DEFAULT_COMPRESSION, Compression, known_compression
+from aimdlab.session.codes import DEFAULT_COMPRESSION, Compression, PackedCodes, known_compression
 from aimdlab.session.event_log import EventLog
 from aimdlab.session.folder_reader import (
     ATTEMPTS_FOLDER,
@@ -188,9 +189,9 @@ class SessionFolder:
             )
         check_attempt(attempt)
         self.report_commits()
-        captures = self._packer.finish(attempt.captures)
+        captures = deque(self._packer.finish(attempt.captures))
         record = make_record(attempt, captures, index=self._count, previous=self.last_sha256)
-        image = hdf5.build_image(lambda group: attempt_file.write_attempt(group, attempt, record, captures))
+        image = hdf5.build_image(lambda group: attempt_file.write_attempt(group, attempt, record, _given_up(captures)))
         self._write(target, image)
         self._advance(record)
         self.room.count(record, len(image), new=True)
@@ -274,3 +275,9 @@ class SessionFolder:
         planned = self.header.step_id(attempt.step)
         if planned != attempt.step_id:
             raise RecordError(f"step {attempt.step} of the plan is {planned!r}, not {attempt.step_id!r}")
+
+
+def _given_up(captures: deque[PackedCodes]) -> Iterator[PackedCodes]:
+    """Packed captures, each given up as it is written: of long ones they take tens of megabytes."""
+    while captures:
+        yield captures.popleft()

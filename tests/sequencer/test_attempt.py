@@ -1,8 +1,11 @@
 """What a fault does to an attempt: it can make it INVALID, it can never erase a FAIL, and it always ends with a safe bench."""
 
+import gc
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aimdlab.bench.ceilings import StepCeilings
@@ -28,6 +31,7 @@ class Recorder:
         self.clock = RealClock()
         self.events = self
         self.instruments: dict[str, Any] = {}
+        self.captures: tuple[Capture, ...] = ()
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -53,7 +57,7 @@ class Recorder:
 
     def expose(self) -> Exposure:
         self._called("expose")
-        return Exposure((), (), 15.0)
+        return Exposure(self.captures, (), 15.0)
 
     def finish(self) -> None:
         self._called("finish")
@@ -115,6 +119,29 @@ def test_a_defect_of_the_scoring_costs_neither_the_captures_nor_the_night() -> N
     assert done.score.stands, "the device was exposed: a retry must not cover it"
     assert done.exposure_s == 15.0
     assert "scoring.failed" in recorder.calls
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [("finish", LinkError("gone", instrument="generator")), ("features", ZeroDivisionError("a defect"))],
+)
+def test_what_became_of_an_attempt_does_not_hold_its_captures_in_memory(where: str, error: Exception) -> None:
+    codes = np.zeros(100, np.uint16)
+    recorder = Recorder(where, error)
+    recorder.captures = (Capture("device_monitor", "exposure", codes, 1.0, 0.0, "V", 1e-6, 0.0, 1, 65535),)
+    still_there = weakref.ref(codes)
+    del codes
+    gc.disable()  # nobody may have to wait until it comes by
+    try:
+        done = ended(recorder)
+        fault = done.fault
+        assert still_there() is done.attempt.captures[0].codes
+        recorder.captures = ()
+        del done
+        assert still_there() is None
+        assert (fault is None) == (where == "features")
+    finally:
+        gc.enable()
 
 
 def test_a_persons_stop_goes_through() -> None:
