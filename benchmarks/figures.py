@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks import commit, exchange, planning, sealing, simulation, small_step, startup, step, transfer
+from benchmarks import (
+    commit,
+    exchange,
+    long_captures,
+    planning,
+    sealing,
+    simulation,
+    small_step,
+    startup,
+    step,
+    transfer,
+)
 from benchmarks.figure import Figure, simply
 from benchmarks.lab import FULL, LIGHT
 
@@ -38,6 +49,15 @@ def _sessions() -> Iterator[Figure]:
     yield Figure("seal of 40, verified", "plain HDF5, read again", simply(partial(sealing.measure, 500_000, 40)))
 
 
+def _long_captures() -> Iterator[Figure]:
+    size = long_captures.BLOCK_BYTES
+    for name, interface in _INTERFACES.items():
+        yield Figure(f"4 x 30 MB, {name}", _BARE, partial(long_captures.transfer, interface, size), 0.5)
+    raw = "bare socket, raw write, fsync"
+    yield Figure("4 x 30 MB, socket, packed, on disk", raw, partial(long_captures.to_disk, "stream", size))
+    yield Figure("30 MB hashed and packed", "SHA-256 alone", partial(long_captures.packing, size))
+
+
 def _simulations() -> Iterator[Figure]:
     worlds = {"simulated step": "annex_d_pacemaker", "simulated step, sensing device": "annex_d_susceptible"}
     for name, world in worlds.items():
@@ -63,4 +83,12 @@ def _waits() -> Iterator[Figure]:
     yield Figure("planning 1000 steps", "copy of finished steps", partial(planning.thousand_steps, 1))
 
 
-FIGURES: tuple[Figure, ...] = (*_transfers(), *_exchanges(), *_steps(), *_sessions(), *_simulations(), *_waits())
+FIGURES: tuple[Figure, ...] = (
+    *_transfers(),
+    *_exchanges(),
+    *_steps(),
+    *_sessions(),
+    *_long_captures(),
+    *_simulations(),
+    *_waits(),
+)

@@ -1,8 +1,9 @@
 """The other end of transfers and exchanges: plain sockets in a process of its own.
 
-A bare stream answers ``DATA?`` with a block of the size given, and every other line with a question mark with the entry
-of an empty error queue. HiSLIP does the same in messages of 1 MiB at most, as PyVISA-py asks for. Ports are printed as
-JSON; the process ends when its standard input does.
+A bare stream answers ``DATA?`` with a block of the size given (one byte again and again, or codes as an oscilloscope
+gives them), and every other line with a question mark with the entry of an empty error queue. HiSLIP does the same in
+messages of 1 MiB at most, as PyVISA-py asks for. Ports are printed as JSON; the process ends when its standard input
+does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import numpy as np
 
 EMPTY_QUEUE = b'+0,"No error"\n'
 _HISLIP = struct.Struct("!2sBBIQ")
@@ -33,9 +36,9 @@ class Ports:
 
 
 @contextmanager
-def serving(block_bytes: int = 0) -> Iterator[Ports]:
-    """Run the server with blocks of ``block_bytes``."""
-    command = [sys.executable, "-m", __name__, str(block_bytes)]
+def serving(block_bytes: int = 0, *, codes: bool = False) -> Iterator[Ports]:
+    """Run the server with blocks of ``block_bytes``, which hold :func:`recorded` codes or one byte again and again."""
+    command = [sys.executable, "-m", __name__, str(block_bytes), *(["codes"] if codes else [])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -43,10 +46,23 @@ def serving(block_bytes: int = 0) -> Iterator[Ports]:
         process.stdin.close()
 
 
-def block(size: int) -> bytes:
-    """A definite-length block with its terminator; its bytes are no line feeds, at which PyVISA would end."""
-    length = str(size)
-    return f"#{len(length)}{length}".encode() + b"\x55" * size + b"\n"
+def block(payload: bytes) -> bytes:
+    """A definite-length block with its terminator."""
+    length = str(len(payload))
+    return f"#{len(length)}{length}".encode() + payload + b"\n"
+
+
+def plain(size: int) -> bytes:
+    """A payload without line feeds, at which PyVISA would end."""
+    return b"\x55" * size
+
+
+def recorded(size: int) -> bytes:
+    """A payload of codes of 14 bits, left-aligned in 16: pulses of 0.2 ms every 25 ms at 1 MSa/s, with noise."""
+    samples = np.arange(size // 2)
+    noise = np.random.default_rng(1).normal(0, 2, samples.size)
+    pulses = np.where(samples % 25_000 < 200, 2000, 0)
+    return ((8192 + pulses + np.rint(noise)).astype("<u2") << 2).astype("<u2").tobytes()
 
 
 def _answer(line: bytes, data: bytes) -> bytes:
@@ -103,7 +119,8 @@ def _listen(serve: Callable[[socket.socket, bytes], None], data: bytes) -> int:
 
 
 def _main() -> None:
-    data = block(int(sys.argv[1]))
+    size, *kind = sys.argv[1:]
+    data = block(recorded(int(size)) if kind else plain(int(size)))
     print(json.dumps({"stream": _listen(_stream, data), "hislip": _listen(_hislip, data)}), flush=True)
     sys.stdin.read()
 

@@ -32,7 +32,7 @@ from aimdlab.session.header import new_header
 from aimdlab.session.model import Attempt
 from aimdlab_drivers.scpi import ScpiDriver
 from benchmarks.figure import Measure, in_turns
-from benchmarks.floor_server import block, serving
+from benchmarks.floor_server import block, plain, serving
 from benchmarks.step import open_as_found
 from benchmarks.transfer import bare, link, resource
 
@@ -51,7 +51,7 @@ def bare_and_h5py(repeats: int) -> Iterator[Measure]:
         bare(ports.stream) as connection,
         h5py.File(folder / "floor.h5", "w") as file,
     ):
-        buffer = memoryview(bytearray(len(block(2 * _SAMPLES))))
+        buffer = memoryview(bytearray(len(block(plain(2 * _SAMPLES)))))
         steps = iter(range(_MOST_STEPS))
 
         def step() -> None:

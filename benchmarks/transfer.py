@@ -12,7 +12,7 @@ import pyvisa
 from aimdlab.bench.clock import RealClock
 from aimdlab.bench.link import VisaLink
 from benchmarks.figure import Measure, Round, in_turns
-from benchmarks.floor_server import Ports, block, serving
+from benchmarks.floor_server import Ports, block, plain, serving
 
 
 def resource(ports: Ports, interface: str) -> str:
@@ -40,14 +40,14 @@ def bare(port: int) -> Iterator[socket.socket]:
 @contextmanager
 def through_link(interface: str, size: int, repeats: int) -> Iterator[Measure]:
     """``query_block`` against the bare socket."""
-    with serving(size) as ports, link(ports, interface) as own, _floor(ports, size) as floor:
+    with serving(size) as ports, link(ports, interface) as own, receiving(ports, size) as floor:
         yield lambda: in_turns(lambda: own.query_block("DATA?"), floor, repeats)
 
 
 @contextmanager
 def inside_a_job(interface: str, size: int, repeats: int) -> Iterator[Measure]:
     """The same in the thread of the link, where a call changes no thread: what is left is the transfer itself."""
-    with serving(size) as ports, link(ports, interface) as own, _floor(ports, size) as floor:
+    with serving(size) as ports, link(ports, interface) as own, receiving(ports, size) as floor:
 
         def job() -> Round:
             return in_turns(lambda: own.query_block("DATA?"), floor, repeats)
@@ -61,7 +61,7 @@ def through_pyvisa(interface: str, size: int, repeats: int) -> Iterator[Measure]
     with (
         serving(size) as ports,
         closing(pyvisa.ResourceManager("@py").open_resource(resource(ports, interface))) as peer,
-        _floor(ports, size) as floor,
+        receiving(ports, size) as floor,
     ):
         assert isinstance(peer, pyvisa.resources.MessageBasedResource)
         peer.timeout, peer.write_termination, peer.read_termination, message = 10_000, "\n", "\n", peer
@@ -73,14 +73,16 @@ def through_pyvisa(interface: str, size: int, repeats: int) -> Iterator[Measure]
 
 
 @contextmanager
-def _floor(ports: Ports, size: int) -> Iterator[Callable[[], None]]:
-    buffer = memoryview(bytearray(len(block(size))))
+def receiving(ports: Ports, size: int) -> Iterator[Callable[[], memoryview]]:
+    """Asks a bare socket for one block, into one buffer over and over."""
+    buffer = memoryview(bytearray(len(block(plain(size)))))
     with bare(ports.stream) as connection:
 
-        def receive() -> None:
+        def receive() -> memoryview:
             connection.sendall(b"DATA?\n")
             got = 0
             while got < len(buffer):
                 got += connection.recv_into(buffer[got:])
+            return buffer
 
         yield receive
