@@ -22,7 +22,7 @@ INSTALL = -m pip install --quiet --editable
 STAMP = $(VENV)/.installed
 PEERS_STAMP = $(PEERS_VENV)/.installed
 
-.PHONY: demo test test-peers search check bench soak clean
+.PHONY: demo test test-peers search check bench bench-slow bench-growth guard soak clean
 
 demo: $(STAMP)  ## run the demonstration campaign on the simulated bench
 	$(BIN)/aimdlab demo
@@ -44,6 +44,15 @@ check: $(STAMP)  ## lint, types, architecture
 
 bench: $(STAMP)  ## benchmarks: ratios to a floor measured in the same run
 	$(BIN)/python -m benchmarks
+
+bench-slow: $(STAMP)  ## the same, and a run on the real clock with slow instruments
+	$(BIN)/python -m benchmarks --slow
+
+bench-growth: $(STAMP)  ## time and memory against steps and samples; draws the curves of docs/benchmarks.md
+	$(BIN)/python -m benchmarks.growth --most-steps 100000
+
+guard: $(STAMP)  ## fails if a step costs much more processor time or memory than it did
+	$(BIN)/python -m benchmarks.guard
 
 soak: $(STAMP)  ## long runs: real clock, kills
 	$(BIN)/python -m pytest -n 0 -s -m soak tests/soak

@@ -21,7 +21,7 @@ _PACKAGES = ("h5py", "hdf5plugin", "numpy", "pydantic", "pyvisa", "pyvisa-py", "
 
 def last_ratios() -> Mapping[tuple[str, str], float]:
     """Of the newest file, by name of the figure and of its floor; empty if there is none."""
-    newest = max(HISTORY.glob("*.json"), key=lambda path: _read(path)["utc"], default=None)
+    newest = max(HISTORY.glob("[0-9]*.json"), key=lambda path: _read(path)["utc"], default=None)
     if newest is None:
         return {}
     return {(row["figure"], row["floor"]): row["ratio"] for row in _read(newest)["rows"]}
@@ -29,6 +29,15 @@ def last_ratios() -> Mapping[tuple[str, str], float]:
 
 def keep(outcomes: Iterable[Outcome]) -> Path:
     """Write a new file; a run of the same day and commit is not overwritten."""
+    return _keep({"rows": [_row(outcome) for outcome in outcomes]}, "")
+
+
+def keep_growth(curves: Mapping[str, Any]) -> Path:
+    """The same of a growth benchmark, in a file of its own name."""
+    return _keep(curves, "growth-")
+
+
+def _keep(content: Mapping[str, Any], prefix: str) -> Path:
     now = datetime.now(UTC)
     commit = _git("rev-parse", "--short=8", "HEAD") or "unknown"
     record = {
@@ -36,13 +45,13 @@ def keep(outcomes: Iterable[Outcome]) -> Path:
         "commit": commit,
         "changed": bool(_git("status", "--porcelain", "--", *_MEASURED)),
         "machine": _machine(),
-        "rows": [_row(outcome) for outcome in outcomes],
+        **content,
     }
     HISTORY.mkdir(exist_ok=True)
-    path, number = HISTORY / f"{now:%Y-%m-%d}-{commit}.json", 1
+    path, number = HISTORY / f"{prefix}{now:%Y-%m-%d}-{commit}.json", 1
     while path.exists():
         number += 1
-        path = HISTORY / f"{now:%Y-%m-%d}-{commit}-{number}.json"
+        path = HISTORY / f"{prefix}{now:%Y-%m-%d}-{commit}-{number}.json"
     path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path
 
