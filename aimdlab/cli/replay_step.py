@@ -16,8 +16,11 @@ from aimdlab.replay.scorings import scorings_of, unlike_files
 from aimdlab.replay.session import environment_now, environment_of
 from aimdlab.replay.view import AttemptView, ChosenStep, choose_attempt, choose_step, view_of
 from aimdlab.scoring.criteria import allowed
+from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
 from aimdlab.session.base import Session
 from aimdlab.session.reader import open_session
+
+_JUDGED = (INJECTION_MONITOR, DEVICE_MONITOR)
 
 
 def show_step(path: Path, step: str, attempt: int | None, out: Path | None, *, plot: bool, as_json: bool) -> int:
@@ -109,11 +112,31 @@ def _show(session: Session, view: AttemptView) -> None:
     for feature in score.features:
         features.add_row(escape(feature.name), f"{feature.value!r}", f"{feature.u:.3g}", feature.unit)
     console.print(features)
+    if view.attempt.captures:
+        console.print(_captures(view))
     for note in view.attempt.notes:
         console.print(escape(f"note: {note}"), soft_wrap=True)
     console.print(f"attempt: {styled(score.verdict)}: {escape(score.reason)}", soft_wrap=True)
     if len(chosen.records) > 1:
         console.print(f"step: {styled(chosen.result.verdict)}: {escape(chosen.result.reason)}", soft_wrap=True)
+
+
+def _captures(view: AttemptView) -> Table:
+    """What was recorded, and whether anything is computed from it."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in ("capture", "kind", "samples", "per second", "from", "to", ""):
+        table.add_column(title, no_wrap=True)
+    for one in view.attempt.captures:
+        table.add_row(
+            escape(one.channel),
+            escape(one.kind),
+            str(one.n),
+            f"{1 / one.dt_s:.6g}" if one.dt_s else "",
+            f"{one.t0_s:.6g} s",
+            f"{one.t0_s + one.span_s:.6g} s",
+            "" if one.channel in _JUDGED else "stored, not judged",
+        )
+    return table
 
 
 def _as_json(session: Session, chosen: ChosenStep, view: AttemptView) -> dict[str, Any]:
@@ -130,6 +153,18 @@ def _as_json(session: Session, chosen: ChosenStep, view: AttemptView) -> dict[st
         "verdict": score.verdict.value,
         "reason": score.reason,
         "notes": list(view.attempt.notes),
+        "captures": [
+            {
+                "channel": one.channel,
+                "kind": one.kind,
+                "samples": one.n,
+                "dt_s": one.dt_s,
+                "t0_s": one.t0_s,
+                "unit": one.unit,
+                "judged": one.channel in _JUDGED,
+            }
+            for one in view.attempt.captures
+        ],
         "features": {one.name: {"value": one.value, "unit": one.unit, "u": one.u} for one in score.features},
         "outcomes": [
             {

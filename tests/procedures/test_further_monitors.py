@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -58,6 +59,11 @@ def test_they_are_recorded_with_every_exposure_and_baseline_and_replayed(four: L
     assert all(spread > 0 for _, _, spread in (verify, *exposure)), "each shows its point"
     assert four.cli("verify", f"{four.session}.h5").returncode == 0
     assert four.cli("replay", f"{four.session}.h5").returncode == 0
+    shown = json.loads(four.cli("replay", f"{four.session}.h5", "--step", "1/0002", "--json").stdout)
+    judged = {capture["channel"]: capture["judged"] for capture in shown["captures"]}
+    assert judged == dict(zip(exposed, (True, True, False, False), strict=True))
+    said = four.cli("replay", f"{four.session}.h5", "--step", "1/0002").stdout
+    assert said.count("stored, not judged") == 2
 
 
 def test_an_input_that_shows_nothing_changes_no_verdict(four: Lab) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from aimdlab.capture import Capture
 from aimdlab.cli.replay import Asked, replay
 from aimdlab.errors import ConfigurationError, SessionExistsError
+from aimdlab.replay import picture_axes
 from aimdlab.replay.decisive import Decisive, decisive
 from aimdlab.replay.picture import draw
 from aimdlab.replay.scorings import scorings_of
@@ -124,6 +126,27 @@ def test_the_command_draws_a_new_file_and_tells_the_numbers(
     assert (found["verdict"], found["reproduced"], found["picture"]) == ("FAIL", True, None)
     assert found["outcomes"][0]["upper"] == 1.1
     assert found["features"]["pulse_interval_max"]["value"] > 15
+
+
+def test_the_envelope_of_a_long_capture_misses_no_spike_whatever_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    codes = random.integers(-900, 900, 300_007).astype(np.int16)
+    codes[[0, 77_777, 300_006]] = [-2000, 3000, 2500]
+    codes[1000:1200] = -1  # a bin and more without a sample
+    capture = Capture("device_monitor", "exposure", codes, 1e-3, 0.1, "V", 1e-5, -1.0, -900, 900, -1)
+    leak_v = random.normal(0, 0.1, codes.size)
+    drawn = []
+    for block in (1, 1000, picture_axes._BLOCK, 10 * codes.size):
+        monkeypatch.setattr(picture_axes, "_BLOCK", block)
+        axes = Figure().add_subplot()
+        picture_axes.curve(axes, capture, -1.0, 9.0, "black", without_v=leak_v)
+        drawn.append(axes.dataLim.get_points())
+        at = np.arange(0, codes.size, 125)
+        drawn.append(np.stack(picture_axes._envelope(capture, at, codes.size, leak_v)))
+    assert all(np.array_equal(one, other, equal_nan=True) for one, other in zip(drawn, drawn[2:], strict=False))
+    volts = np.where(codes == -1, np.nan, codes * 1e-3 + 0.1) - leak_v
+    assert (np.nanmin(drawn[1][0]), np.nanmax(drawn[1][1])) == (np.nanmin(volts), np.nanmax(volts))
+    assert np.isnan(drawn[1][:, 8]).all()
 
 
 # ---- where to look -----------------------------------------------------------------------------------------------
