@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,14 +14,27 @@ from numpy.typing import NDArray
 from aimdlab.errors import RecordAlteredError
 from aimdlab.session import hdf5, inspection
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, capture_shapes, parse_record
-from aimdlab.session.codes import PackedCodes, write_codes
+from aimdlab.session.codes import PackedCodes, StoredCodes, codes_of, write_codes
 from aimdlab.session.model import Attempt
 from aimdlab.session.tree import Tree, check_tree
 
 _FORMAT = "aimdlab-attempt"
 
 
-def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, captures: Iterable[PackedCodes]) -> None:
+@dataclass(frozen=True)
+class Places:
+    """Where the arrays of an attempt lie in the file that was written, in bytes from its start.
+
+    Attributes:
+        chunks: (address, bytes, mask of filters) of each capture's codes; (0, 0, 0) if there are none.
+        readings: address of each reading, which lies there uncompressed; 0 if it has no values.
+    """
+
+    chunks: tuple[tuple[int, int, int], ...]
+    readings: tuple[int, ...]
+
+
+def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, captures: Iterable[PackedCodes]) -> Places:
     """Write an attempt, its record and its packed captures into an empty group, as ``docs/session-format.md`` says.
 
     One capture is asked for after the other, so that who gives them need not keep what is written.
@@ -28,11 +42,13 @@ def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, cap
     group.attrs["format"] = _FORMAT
     hdf5.write_text(group, "record", record.text).attrs["sha256"] = record.sha256
     codes = group.create_group("codes")
-    for position, packed in enumerate(captures):
-        write_codes(codes, f"{position:04d}", packed)
+    chunks = [write_codes(codes, f"{position:04d}", packed) for position, packed in enumerate(captures)]
     readings = group.create_group("readings")
+    addresses = []
     for position, reading in enumerate(attempt.readings):
-        readings[f"{position:04d}"] = np.stack([reading.t_s, reading.values])
+        pairs = np.stack([reading.t_s, reading.values])
+        addresses.append(int(readings.create_dataset(f"{position:04d}", data=pairs).id.get_offset() or 0))
+    return Places(tuple(chunks), tuple(addresses))
 
 
 def read_record(group: h5py.Group, where: str) -> StoredRecord:
@@ -92,12 +108,12 @@ def read_attempt(group: h5py.Group, where: str) -> Attempt:
 
 def read_codes(group: h5py.Group, position: int, name: str) -> NDArray[Any]:
     """The codes of a capture, shape (n,)."""
-    return _read_array(codes_dataset(group, position, name), name)
+    return _read_array(_dataset(group, f"codes/{position:04d}", name), name)
 
 
-def codes_dataset(group: h5py.Group, position: int, name: str) -> h5py.Dataset:
-    """The dataset of a capture's codes, not unpacked; RecordAlteredError if it is not there."""
-    return _dataset(group, f"codes/{position:04d}", name)
+def stored_codes(group: h5py.Group, position: int, name: str) -> StoredCodes:
+    """The codes of a capture as they are stored; RecordAlteredError if they are not there, or cannot be read."""
+    return codes_of(_dataset(group, f"codes/{position:04d}", name))
 
 
 def read_reading(group: h5py.Group, position: int, name: str) -> NDArray[Any]:

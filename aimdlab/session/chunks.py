@@ -5,12 +5,12 @@ HDF5 hands a chunk to its filters as it is found, and each unpacks as much as th
 
 from __future__ import annotations
 
-import itertools
 import math
 import zlib
 from collections.abc import Iterable
 from typing import BinaryIO
 
+import numpy as np
 from h5py import h5d, h5z
 
 from aimdlab.session.chunk_index import address_of, check_index
@@ -40,7 +40,7 @@ def check_chunks(
     chunk: tuple[int, ...],
     filters: list[int],
 ) -> None:
-    """Look where every chunk lies; ValueError says what is wrong. :func:`check_rows` looks what is in them.
+    """Look where every chunk lies; ValueError says what is wrong. :class:`ChunkedRows` looks what is in them.
 
     Args:
         dataset: chunked.
@@ -67,17 +67,42 @@ def check_chunks(
     _check_apart(found, size)
 
 
-def check_rows(dataset: h5d.DatasetID, stream: BinaryIO, start: int, stop: int) -> None:
-    """Look at the chunks that hold the rows from ``start`` to before ``stop``; ValueError says what is wrong."""
-    creation = dataset.get_create_plist()
-    if creation.get_layout() != h5d.CHUNKED:
-        return
-    chunk = creation.get_chunk()
-    unpacked = int(dataset.get_type().get_size()) * math.prod(chunk)
-    filters = [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
-    beside = (range(0, n, step) for n, step in zip(dataset.shape[1:], chunk[1:], strict=True))
-    for where in itertools.product(range(start - start % chunk[0], stop, chunk[0]), *beside):
-        _check_unpacked(stream, dataset.get_chunk_info_by_coord(where), filters, unpacked)
+class ChunkedRows:
+    """Looks at the chunks that hold some rows of a chunked dataset, before they are unpacked.
+
+    Where they lie is found out once: HDF5 looks for each of them from the first on.
+
+    Args:
+        dataset: chunked, and looked at by :func:`check_chunks`.
+        stream: its file, open for as long as this is asked.
+    """
+
+    def __init__(self, dataset: h5d.DatasetID, stream: BinaryIO) -> None:
+        creation = dataset.get_create_plist()
+        self._stream = stream
+        self._filters = [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
+        self._chunk = tuple(int(n) for n in creation.get_chunk())
+        self._unpacked = int(dataset.get_type().get_size()) * math.prod(self._chunk)
+        self._beside = math.prod(-(-n // step) for n, step in zip(dataset.shape[1:], self._chunk[1:], strict=True))
+        # By position in the grid of chunks, row by row: address, bytes and the filters that were left out.
+        grid = [-(-n // step) for n, step in zip(dataset.shape, self._chunk, strict=True)]
+        self._places = np.zeros((math.prod(grid), 3), np.int64)
+
+        def found(info: h5d.StoreInfo) -> None:
+            where = 0
+            for at, step, n in zip(info.chunk_offset, self._chunk, grid, strict=True):
+                where = where * n + at // step
+            self._places[where] = info.byte_offset, info.size, info.filter_mask
+
+        dataset.chunk_iter(found)
+
+    def check(self, start: int, stop: int) -> None:
+        """Look at the rows from ``start`` to before ``stop``; ValueError says what is wrong."""
+        first, last = start // self._chunk[0], -(-stop // self._chunk[0])
+        for where in range(first * self._beside, last * self._beside):
+            address, size, mask = self._places[where].tolist()
+            called = f"the chunk at {address}"
+            _check_unpacked(self._stream, called, (address, size, mask), self._filters, self._unpacked)
 
 
 def check_ends(dataset: h5d.DatasetID, stream: BinaryIO) -> None:
@@ -105,26 +130,30 @@ def _check_apart(found: Iterable[h5d.StoreInfo], size: int) -> None:
         raise ValueError("a chunk lies beyond the end of the file")
 
 
-def _check_unpacked(stream: BinaryIO, info: h5d.StoreInfo, filters: list[int], unpacked: int) -> None:
-    if info.filter_mask >> len(filters):
-        raise ValueError(f"the chunk at {info.chunk_offset} leaves out filters that there are not")
-    used = [number for index, number in enumerate(filters) if not info.filter_mask >> index & 1]
-    packed = info.size - _CHECKSUM_BYTES * (FLETCHER32 in used)
+def _check_unpacked(
+    stream: BinaryIO, called: str, place: tuple[int, int, int], filters: list[int], unpacked: int
+) -> None:
+    """ValueError unless the chunk at ``place`` (address, bytes, mask of filters) unpacks to ``unpacked`` bytes."""
+    address, size, mask = place
+    if mask >> len(filters):
+        raise ValueError(f"{called} leaves out filters that there are not")
+    used = [number for index, number in enumerate(filters) if not mask >> index & 1]
+    packed = size - _CHECKSUM_BYTES * (FLETCHER32 in used)
     if ZSTANDARD in used:
-        stream.seek(info.byte_offset)
+        stream.seek(address)
         becomes = zstandard_content_bytes(stream.read(18))
     elif BITSHUFFLE in used:
-        stream.seek(info.byte_offset)
+        stream.seek(address)
         becomes = int.from_bytes(stream.read(8), "big")
     elif DEFLATE in used:
         if packed * _DEFLATE_RATIO <= _HARMLESS_BYTES:
             return
-        stream.seek(info.byte_offset)
+        stream.seek(address)
         becomes = _inflated_bytes(stream, packed, unpacked)
     else:
         becomes = packed
     if becomes != unpacked:
-        raise ValueError(f"the chunk at {info.chunk_offset} would unpack to {becomes} bytes, not {unpacked}")
+        raise ValueError(f"{called} would unpack to {becomes} bytes, not {unpacked}")
 
 
 def zstandard_content_bytes(frame: bytes) -> int:

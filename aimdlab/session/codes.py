@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import h5py
@@ -19,6 +23,8 @@ Compression = Literal["zstandard", "gzip"]
 DEFAULT_COMPRESSION: Compression = "zstandard"
 
 _GZIP_LEVEL = 4
+
+Filters = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,29 @@ def known_compression(name: object) -> Compression:
     return "gzip" if isinstance(name, str) and name == "gzip" else DEFAULT_COMPRESSION
 
 
+@dataclass(frozen=True)
+class StoredCodes:
+    """The codes of a capture as they lie in a file.
+
+    Attributes:
+        dtype: of a code.
+        n: number of codes.
+        chunk: all of them, compressed; b"" if there are none.
+        mask: the filters that were left out.
+        filters: number, flags and settings of each filter, as HDF5 counts them.
+        compression: which of them compresses.
+        unpack: gives the codes, shape (n,).
+    """
+
+    dtype: np.dtype[Any]
+    n: int
+    chunk: bytes
+    mask: int
+    filters: Filters
+    compression: Compression
+    unpack: Callable[[], NDArray[Any]]
+
+
 def pack(codes: NDArray[Any], compression: Compression = DEFAULT_COMPRESSION) -> PackedCodes:
     """Hash and compress the codes of a capture, shape (n,), without loss."""
     stored = canonical.little_endian(codes)
@@ -55,20 +84,58 @@ def pack(codes: NDArray[Any], compression: Compression = DEFAULT_COMPRESSION) ->
         return PackedCodes(description, stored.dtype, 0, b"", 0, compression)
     # Through HDF5 itself, whose filters are the only ones that are known to fit each other.
     with hdf5.in_memory(rdcc_nbytes=0) as file:
-        dataset = file.create_dataset("codes", data=stored, chunks=stored.shape, **_storage(compression))
+        dataset = _create_row(file, "codes", stored.size, stored.dtype, compression)
+        dataset[...] = stored
         mask, chunk = dataset.id.read_direct_chunk((0,))
     return PackedCodes(description, stored.dtype, stored.size, chunk, mask, compression)
 
 
-def write_codes(group: h5py.Group, name: str, packed: PackedCodes) -> h5py.Dataset:
-    """A capture's codes, shape (n,), in one chunk, so that sealing can copy it verbatim."""
+def unpack(dtype: np.dtype[Any], n: int, chunk: bytes, mask: int, compression: Compression) -> NDArray[Any]:
+    """The codes that :func:`pack` made a chunk of, shape (n,)."""
+    with hdf5.in_memory(rdcc_nbytes=0) as file:
+        dataset = _create_row(file, "codes", n, dtype, compression)
+        dataset.id.write_direct_chunk((0,), chunk, mask)
+        return hdf5.read_array(dataset)
+
+
+def write_codes(group: h5py.Group, name: str, packed: PackedCodes) -> tuple[int, int, int]:
+    """A capture's codes, shape (n,), in one chunk, so that sealing can copy it verbatim.
+
+    Returns where the chunk lies: address, bytes, mask of filters; zeros if there is none.
+    """
     if packed.n == 0:
-        return group.create_dataset(name, shape=(0,), dtype=packed.dtype)
-    dataset = group.create_dataset(
-        name, shape=(packed.n,), dtype=packed.dtype, chunks=(packed.n,), **_storage(packed.compression)
-    )
+        group.create_dataset(name, shape=(0,), dtype=packed.dtype)
+        return 0, 0, 0
+    dataset = _create_row(group, name, packed.n, packed.dtype, packed.compression)
     dataset.id.write_direct_chunk((0,), packed.chunk, packed.mask)
-    return dataset
+    info = dataset.id.get_chunk_info(0)
+    return info.byte_offset, info.size, info.filter_mask
+
+
+def codes_of(dataset: h5py.Dataset) -> StoredCodes:
+    """The codes of a capture as they lie in the file of an attempt.
+
+    Raises RecordError if they are stored in another way, RecordAlteredError if they cannot be read.
+    """
+    if dataset.shape == (0,):
+        filters: Filters = ()
+        chunk, mask = b"", 0
+    else:
+        creation = dataset.id.get_create_plist()  # once: h5py would make another at each look
+        if creation.get_layout() != h5py.h5d.CHUNKED or not creation.get_chunk() == dataset.shape:
+            raise RecordError(f"{dataset.file.filename}: {dataset.name} is not stored as one chunk")
+        filters = _filters(creation)
+        with _read(dataset):
+            mask, chunk = dataset.id.read_direct_chunk((0,))
+    compression = known_compression(dataset.compression)
+    return StoredCodes(dataset.dtype, dataset.size, chunk, mask, filters, compression, partial(_unpacked, dataset))
+
+
+@functools.cache
+def filters_of(compression: Compression, dtype: np.dtype[Any]) -> Filters:
+    """The filters that codes of a type are stored with."""
+    with hdf5.in_memory(rdcc_nbytes=0) as file:
+        return _filters(_create_row(file, "codes", 1, dtype, compression).id.get_create_plist())
 
 
 class CodeRows:
@@ -90,35 +157,28 @@ class CodeRows:
         self._dtype = dtype
         self._count = 0
         self._room = 1
-        self._filters: list[Any] = []
+        self._filters: Filters = ()
         self._dataset: h5py.Dataset | None = None
 
     def __len__(self) -> int:
         return self._count
 
-    def append(self, source: h5py.Dataset) -> None:
-        """Put the compressed chunk of one capture into the next row, byte for byte."""
+    def append(self, source: StoredCodes) -> None:
+        """Put the compressed chunk of one capture into the next row, byte for byte; RecordError if it is of no row."""
         row = self._count
         self._count += 1
-        if source.shape == (0,) == (self._n,):
+        if source.n == self._n == 0:
             return
-        creation = source.id.get_create_plist()  # once: h5py would make another at each look
-        whole = creation.get_layout() == h5py.h5d.CHUNKED and creation.get_chunk() == source.shape == (self._n,)
-        if not whole or source.dtype != self._dtype:
-            raise RecordError(f"{source.file.filename}: {source.name} is not stored as one chunk of the expected kind")
-        dataset = self._dataset or self._create(known_compression(source.compression))
+        if source.n != self._n or source.dtype != self._dtype:
+            raise RecordError(f"codes of {source.n} samples of {source.dtype} are no row of {self._n} {self._dtype}")
+        dataset = self._dataset or self._create(source.compression)
         if self._count > self._room:
             self._room *= 2  # setting the extent for every row costs as much as copying it
             dataset.resize(self._room, axis=0)
-        verbatim = _filters(creation) == self._filters
-        try:
-            mask, chunk = source.id.read_direct_chunk((0,)) if verbatim else (0, hdf5.read_array(source))
-        except hdf5.DAMAGE as error:
-            raise RecordAlteredError(f"{source.file.filename}: {source.name} cannot be read: {error}") from error
-        if verbatim:
-            dataset.id.write_direct_chunk((row, 0), chunk, mask)
+        if source.filters == self._filters:
+            dataset.id.write_direct_chunk((row, 0), source.chunk, source.mask)
         else:  # another compression, or another version of it
-            dataset[row] = chunk
+            dataset[row] = source.unpack()
 
     def finish(self) -> h5py.Dataset:
         """The dataset, with as many rows as there are captures."""
@@ -149,6 +209,23 @@ def _storage(compression: Compression) -> dict[str, Any]:
     return {"shuffle": True, "fletcher32": True, **packing}
 
 
-def _filters(creation: h5py.h5p.PropDCID) -> list[Any]:
+def _create_row(group: h5py.Group, name: str, n: int, dtype: np.dtype[Any], compression: Compression) -> h5py.Dataset:
+    return group.create_dataset(name, shape=(n,), dtype=dtype, chunks=(n,), **_storage(compression))
+
+
+def _filters(creation: h5py.h5p.PropDCID) -> Filters:
     # The third value of a filter is its settings; the fourth, its name, says nothing of the bytes.
-    return [creation.get_filter(index)[:3] for index in range(creation.get_nfilters())]
+    return tuple(creation.get_filter(index)[:3] for index in range(creation.get_nfilters()))
+
+
+def _unpacked(dataset: h5py.Dataset) -> NDArray[Any]:
+    with _read(dataset):
+        return hdf5.read_array(dataset)
+
+
+@contextmanager
+def _read(dataset: h5py.Dataset) -> Iterator[None]:
+    try:
+        yield
+    except hdf5.DAMAGE as error:
+        raise RecordAlteredError(f"{dataset.file.filename}: {dataset.name} cannot be read: {error}") from error

@@ -18,6 +18,7 @@ from aimdlab.session.attempt_record import StoredRecord, check_attempt, make_rec
 from aimdlab.session.base import COMMITTED, FOUND, commit_of
 from aimdlab.session.chain import check_links
 from aimdlab.session.codes import DEFAULT_COMPRESSION, Compression, PackedCodes, known_compression
+from aimdlab.session.committed import CommittedFiles
 from aimdlab.session.event_log import EventLog
 from aimdlab.session.folder_reader import (
     ATTEMPTS_FOLDER,
@@ -54,6 +55,7 @@ class SessionFolder:
         inbox: where commands arrive.
         room: what it takes of the disk.
         last_sha256: hash of the last attempt committed, or of the header.
+        committed: the files of the attempts that were committed to it.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class SessionFolder:
         self._notices = Notices(self.room, self.events)
         self._unreported: list[tuple[str, StoredRecord]] = []
         self._packer = Packer(compression)
+        self.committed = CommittedFiles(compression)
 
     @classmethod
     def create(
@@ -102,7 +105,7 @@ class SessionFolder:
             file.attrs[COMPRESSION] = compression
             digest = write_header(file, header)
 
-        image = hdf5.build_image(build)
+        image, _ = hdf5.build_image(build)
         make_folder(path, image)
         folder = cls(path, header, digest, bench_clock, compression)
         folder._report_created()
@@ -191,8 +194,11 @@ class SessionFolder:
         self.report_commits()
         captures = deque(self._packer.finish(attempt.captures))
         record = make_record(attempt, captures, index=self._count, previous=self.last_sha256)
-        image = hdf5.build_image(lambda group: attempt_file.write_attempt(group, attempt, record, _given_up(captures)))
+        image, places = hdf5.build_image(
+            lambda group: attempt_file.write_attempt(group, attempt, record, _given_up(captures))
+        )
         self._write(target, image)
+        self.committed.remember(record, image, places)
         self._advance(record)
         self.room.count(record, len(image), new=True)
         self._unreported.append((COMMITTED, record))

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import h5py
+import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import NoSessionError, RecordAlteredError, RecordError
 from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, check_stored
 from aimdlab.session.base import COMMITTED, FOUND, ChainEnd, RecordLink, Session, StoredAttempt
-from aimdlab.session.codes import Compression
+from aimdlab.session.codes import Compression, StoredCodes
+from aimdlab.session.committed import CommittedFiles, KnownAttempt
 from aimdlab.session.events import LARGEST_LINE_BYTES, Event, parse_event, read_events
 from aimdlab.session.header_file import read_header, write_header
 from aimdlab.session.model import Attempt
@@ -53,6 +55,14 @@ class OpenAttempt(RecordLink):
 
     file: h5py.Group
 
+    def codes(self, position: int) -> StoredCodes:
+        """The codes of a capture, compressed."""
+        return attempt_file.stored_codes(self.file, position, self.record.name)
+
+    def reading(self, position: int) -> NDArray[np.float64]:
+        """Times and values of a reading, shape (2, n)."""
+        return attempt_file.read_reading(self.file, position, self.record.name)
+
 
 class FolderSession(Session):
     """A session folder, read as it is now; a run may be writing to it.
@@ -88,21 +98,27 @@ class FolderSession(Session):
         for entry in self.entries:
             yield self.planned(read_attempt_record(entry.path))
 
-    def open_attempts(self, reported: Sequence[Mapping[str, Any]]) -> Iterator[OpenAttempt]:
+    def open_attempts(
+        self, reported: Sequence[Mapping[str, Any]], known: CommittedFiles | None = None
+    ) -> Iterator[OpenAttempt | KnownAttempt]:
         """The attempts that the events of their commits report, in that order; every file is opened once.
 
         Args:
             reported: the data of those events: ``step``, ``step_id``, ``number``, ``sha256``.
+            known: the files that this process wrote.
 
         Raises RecordAlteredError if the files are not those of the events.
         """
         names = [attempt_file_name(int(commit["step"]), int(commit["number"])) for commit in reported]
-        folder, known = self.path / ATTEMPTS_FOLDER, set(names)
+        folder, expected = self.path / ATTEMPTS_FOLDER, set(names)
         for path in sorted(folder.glob("*.h5")):
-            if path.name not in known:
+            if path.name not in expected:
                 raise RecordAlteredError(f"the attempt in {path} was added: the event log knows nothing of it")
         for name, commit in zip(names, reported, strict=True):
-            yield from self._open_reported(folder / name, commit)
+            if (attempt := _as_written(folder / name, commit, known)) is not None:
+                yield attempt
+            else:
+                yield from self._open_reported(folder / name, commit)
 
     def _open_reported(self, path: Path, commit: Mapping[str, Any]) -> Iterator[OpenAttempt]:
         """The attempt that an event reports, open until it is done with; RecordAlteredError if it is another one."""
@@ -190,6 +206,14 @@ class FolderSession(Session):
         if ends["attempts"].count and not ends["events"].count:
             raise RecordAlteredError(f"the event log was removed: {self.path / EVENTS_FILE} holds no event")
         _check_rest_of_log(self.path / EVENTS_FILE, ends["events"].count)
+
+
+def _as_written(path: Path, commit: Mapping[str, Any], known: CommittedFiles | None) -> KnownAttempt | None:
+    """The attempt that an event reports, if its file is as this process wrote it."""
+    try:
+        return known.open(path, str(commit["sha256"])) if known is not None else None
+    except OSError:
+        return None  # whoever reads it next says what it is
 
 
 def _holds_something(path: Path) -> bool:

@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 import h5py
 import numpy as np
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
 from aimdlab.session import inspection
+
+Built = TypeVar("Built")
 
 _LIBVER = ("v108", "v108")
 _SLAB_BYTES = 8 << 20
@@ -41,13 +43,14 @@ def in_memory(**options: Any) -> h5py.File:
     return h5py.File(f"{inspection.IN_MEMORY}-{next(_numbers)}", "w", driver="core", backing_store=False, **options)
 
 
-def build_image(build: Callable[[h5py.Group], None]) -> bytes:
-    """The bytes of a whole HDF5 file made in memory, for small files that are written in one go."""
+def build_image(build: Callable[[h5py.Group], Built]) -> tuple[bytes, Built]:
+    """The bytes of a whole HDF5 file made in memory, for small files that are written in one go, and what ``build``
+    returned."""
     with in_memory(libver=_LIBVER) as file:
-        build(file)
+        built = build(file)
         file.flush()
         image: bytes = file.id.get_file_image()
-    return image
+    return image, built
 
 
 def create_file(path: Path) -> h5py.File:
@@ -181,7 +184,9 @@ def read_column(group: h5py.Group, name: str, column: str) -> NDArray[Any]:
     table = _table(group, name)
     if len(table) > _MOST_ROWS:
         raise ValueError(f"{len(table)} rows are more than a session holds")
-    inspection.check_rows(table, 0, len(table))
+    with inspection.stream_of(table) as stream:
+        if rows := inspection.chunked_rows(table, stream):
+            rows.check(0, len(table))
     values: NDArray[Any] = table.fields(column)[:]
     return values
 
@@ -193,17 +198,40 @@ def _table(group: h5py.Group, name: str) -> h5py.Dataset:
     return table
 
 
-def read_array(dataset: h5py.Dataset, rows: int | slice | None = None) -> NDArray[Any]:
-    """A whole dataset, one row of it or a stretch of rows; ValueError if that is more than a session holds in one."""
-    if not isinstance(dataset, h5py.Dataset) or dataset.ndim == 0:
-        raise ValueError(f"{dataset!r} is not an array")
-    start, stop, _ = (slice(rows, rows + 1) if isinstance(rows, int) else rows or slice(None)).indices(len(dataset))
-    nbytes = max(stop - start, 0) * dataset.dtype.itemsize * math.prod(dataset.shape[1:])
-    if nbytes > inspection.LARGEST_ARRAY_BYTES:
-        raise ValueError(f"{nbytes} bytes are more than a session holds in one array")
-    inspection.check_rows(dataset, start, stop)
-    array: NDArray[Any] = dataset[start:stop] if rows is None or isinstance(rows, slice) else dataset[rows]
-    return array
+class RowReader:
+    """Reads rows of one dataset again and again; what is asked of it once is not asked of HDF5 for every row.
+
+    Raises ValueError if it is no array.
+
+    Args:
+        dataset: open.
+        stream: its file, open as well (:func:`aimdlab.session.inspection.stream_of`).
+    """
+
+    def __init__(self, dataset: h5py.Dataset, stream: BinaryIO) -> None:
+        if not isinstance(dataset, h5py.Dataset) or dataset.ndim == 0:
+            raise ValueError(f"{dataset!r} is not an array")
+        self._dataset = dataset
+        self._n = len(dataset)
+        self._row_bytes = dataset.dtype.itemsize * math.prod(dataset.shape[1:])
+        self._chunks = inspection.chunked_rows(dataset, stream)
+
+    def read(self, rows: int | slice) -> NDArray[Any]:
+        """One row or a stretch of rows; ValueError if that is more than a session holds in one array."""
+        start, stop, _ = (slice(rows, rows + 1) if isinstance(rows, int) else rows).indices(self._n)
+        nbytes = max(stop - start, 0) * self._row_bytes
+        if nbytes > inspection.LARGEST_ARRAY_BYTES:
+            raise ValueError(f"{nbytes} bytes are more than a session holds in one array")
+        if self._chunks is not None:
+            self._chunks.check(start, stop)
+        array: NDArray[Any] = self._dataset[start:stop] if isinstance(rows, slice) else self._dataset[rows]
+        return array
+
+
+def read_array(dataset: h5py.Dataset) -> NDArray[Any]:
+    """A whole dataset; ValueError if it is no array, or more than a session holds in one."""
+    with inspection.stream_of(dataset) as stream:
+        return RowReader(dataset, stream).read(slice(None))
 
 
 def write_array(group: h5py.Group, name: str, array: NDArray[Any]) -> h5py.Dataset:
@@ -239,9 +267,10 @@ def slabs(dataset: h5py.Dataset) -> Iterator[NDArray[Any]]:
         return
     row_bytes = max(1, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])))
     step = max(1, _SLAB_BYTES // row_bytes)
-    for start in range(0, dataset.shape[0], step):
-        inspection.check_rows(dataset, start, min(start + step, dataset.shape[0]))
-        yield dataset[start : start + step]
+    with inspection.stream_of(dataset) as stream:
+        rows = RowReader(dataset, stream)
+        for start in range(0, dataset.shape[0], step):
+            yield rows.read(slice(start, start + step))
 
 
 def without_nul(text: str) -> str:

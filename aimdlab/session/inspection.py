@@ -7,6 +7,7 @@ whose data lie in the file and unpack to what they say they are.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from pathlib import Path
@@ -102,24 +103,22 @@ def check_object(item: h5py.Group | h5py.Dataset) -> None:
     """Look at one object; ValueError says why no session has such. What was made in memory is not looked at."""
     if _is_in_memory(item):
         return
-    with _stream(item) as stream:
+    with stream_of(item) as stream:
         chunk_index.check_messages(stream, chunk_index.address_of(item.id))
     _check_attributes(item.id)
     if isinstance(item, h5py.Dataset):
         _check_dataset(item)
 
 
-def check_rows(dataset: h5py.Dataset, start: int, stop: int) -> None:
-    """Look at the chunks of some rows, before they are unpacked; ValueError if they would be more than they should."""
-    if dataset.chunks and not _is_in_memory(dataset):
-        with _stream(dataset) as stream:
-            chunks.check_rows(dataset.id, stream, start, stop)
+def chunked_rows(dataset: h5py.Dataset, stream: BinaryIO) -> chunks.ChunkedRows | None:
+    """What looks at the chunks of a dataset's rows in its file, open as ``stream``; None if none need be looked at."""
+    return chunks.ChunkedRows(dataset.id, stream) if dataset.chunks and not _is_in_memory(dataset) else None
 
 
 def check_ends(dataset: h5py.Dataset) -> None:
     """Look whether what is stored of a dataset ends where HDF5 says; ValueError if not."""
     if not _is_in_memory(dataset):
-        with _stream(dataset) as stream:
+        with stream_of(dataset) as stream:
             chunks.check_ends(dataset.id, stream)
 
 
@@ -138,14 +137,15 @@ def text_lengths(dataset: h5py.Dataset) -> NDArray[np.int64]:
     count, offset = dataset.size, dataset.id.get_offset()
     if not count or offset is None or _is_in_memory(dataset):
         return np.zeros(count, np.int64)
-    with _stream(dataset) as stream:
+    with stream_of(dataset) as stream:
         stream.seek(offset)
         references = np.frombuffer(stream.read(count * _REFERENCE.itemsize), _REFERENCE)
     return references["length"].astype(np.int64)
 
 
-def _stream(dataset: h5py.Dataset) -> BinaryIO:
-    return _path(dataset).open("rb")
+def stream_of(item: h5py.Group | h5py.Dataset) -> BinaryIO:
+    """The bytes of the file that an object lies in; of one in memory there are none."""
+    return io.BytesIO() if _is_in_memory(item) else _path(item).open("rb")
 
 
 def _is_in_memory(item: h5py.Group | h5py.Dataset) -> bool:
@@ -220,7 +220,7 @@ def _check_chunked(dataset: h5py.Dataset, creation: Any, shape: tuple[int, ...],
     if width * math.prod(chunk) > LARGEST_ARRAY_BYTES:
         raise ValueError(f"its chunks of shape {chunk} are larger than any of a session")
     filters = [creation.get_filter(index)[0] for index in range(creation.get_nfilters())]
-    with _stream(dataset) as stream:
+    with stream_of(dataset) as stream:
         chunks.check_chunks(dataset.id, stream, shape=shape, chunk=chunk, filters=filters)
 
 

@@ -42,7 +42,7 @@ def seal(folder: SessionFolder, key: BenchKey | None = None) -> Path:
     folder.room.give_up_reserve()
     require_room(target.parent, folder.room.sealed_bytes, "seal the session")
     try:
-        write_sealed_file(FolderSession(folder.path), temporary, key)
+        write_sealed_file(FolderSession(folder.path), temporary, key, folder.committed)
         with SealedSession(temporary) as written:
             written.verify()
     except BaseException:

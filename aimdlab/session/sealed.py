@@ -39,12 +39,13 @@ class SealedSession(Session):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = hdf5.open_file(path)
-        self._datasets: dict[str, h5py.Dataset] = {}
+        self._stream = inspection.stream_of(self._file)
+        self._rows: dict[str, hdf5.RowReader] = {}
         try:
             self._entry = _find_entry(self._file, path)
             self.header, self.header_sha256 = read_header(self._entry, str(path))
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     @cached_property
@@ -92,6 +93,7 @@ class SealedSession(Session):
 
     def close(self) -> None:
         """Close the file."""
+        self._stream.close()
         self._file.close()
 
     @cached_property
@@ -137,13 +139,12 @@ class SealedSession(Session):
         if not self._file:
             raise RecordError(f"{self.path} was closed; {name} cannot be read any more")
         try:
-            dataset = self._datasets.get(path)
-            if dataset is None:  # looking it up takes as long as unpacking a tenth of a megabyte
-                dataset = self._datasets[path] = inspection.find(self._entry, path)
-            array = hdf5.read_array(dataset, selection)
+            rows = self._rows.get(path)
+            if rows is None:
+                rows = self._rows[path] = hdf5.RowReader(inspection.find(self._entry, path), self._stream)
+            return rows.read(selection)
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{name} was altered: /{ENTRY}/{path} cannot be read: {error}") from error
-        return array
 
     def _check_head(self) -> None:
         if self.root.get("header") != self.header_sha256 or self.root.get("session_id") != self.header.session_id:

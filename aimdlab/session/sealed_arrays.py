@@ -6,15 +6,15 @@ import math
 import re
 from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from aimdlab.session import attempt_file, hdf5
+from aimdlab.session import hdf5
 from aimdlab.session.attempt_record import StoredRecord, capture_shapes
-from aimdlab.session.codes import CodeRows
+from aimdlab.session.codes import CodeRows, StoredCodes
 from aimdlab.session.table import Columns, TableRows, write_table
 
 CaptureKey = tuple[str, str, int, str]
@@ -57,6 +57,20 @@ def unique_name(prefix: str, text: str, taken: Container[str]) -> str:
     return name
 
 
+class AttemptSource(Protocol):
+    """Where an attempt is taken from."""
+
+    @property
+    def record(self) -> StoredRecord:
+        """Its record."""
+
+    def codes(self, position: int) -> StoredCodes:
+        """The codes of a capture, compressed."""
+
+    def reading(self, position: int) -> NDArray[np.float64]:
+        """Times and values of a reading, shape (2, n)."""
+
+
 @dataclass
 class _Rows:
     """One group of captures in the making."""
@@ -81,14 +95,15 @@ class CaptureRows:
         self._rows: dict[CaptureKey, _Rows] = {}
         self._index = TableRows({"attempt": "<i4", "position": "<i4", "group": str, "row": "<i4"})
 
-    def add(self, record: StoredRecord, source: h5py.Group) -> list[CapturePlace]:
-        """Copy the captures of one attempt from its group (of its file); returns where each lies now."""
+    def add(self, source: AttemptSource) -> list[CapturePlace]:
+        """Copy the captures of one attempt; returns where each lies now."""
+        record = source.record
         places = []
         for position, (key, capture) in enumerate(zip(capture_shapes(record), record.attempt["captures"], strict=True)):
             rows = self._rows.get(key) or self._begin(key)
             places.append((rows.name, len(rows.codes)))
             self._index.add((record.index, position, *places[-1]))
-            rows.codes.append(attempt_file.codes_dataset(source, position, record.name))
+            rows.codes.append(source.codes(position))
             own = {"attempt": record.index, "step": record.step, "number": record.number, "position": position}
             for name, vector in rows.vectors.items():
                 value = own[name] if name in own else capture[name]
@@ -161,10 +176,11 @@ class ReadingSeries:
         self._entry = entry
         self._stretches: dict[tuple[str, str], list[_Stretch]] = {}
 
-    def add(self, record: StoredRecord, source: h5py.Group) -> None:
-        """Take the readings of one attempt from its group (of its file)."""
+    def add(self, source: AttemptSource) -> None:
+        """Take the readings of one attempt."""
+        record = source.record
         for position, reading in enumerate(record.attempt["readings"]):
-            pairs = attempt_file.read_reading(source, position, record.name)
+            pairs = source.reading(position)
             stretch = _Stretch(record.index, position, float(record.attempt["started_bench_s"]), pairs)
             self._stretches.setdefault((reading["name"], reading["unit"]), []).append(stretch)
 

@@ -14,6 +14,7 @@ from aimdlab.errors import RecordError
 from aimdlab.session import canonical, hdf5
 from aimdlab.session.base import commit_of
 from aimdlab.session.chain import check_links
+from aimdlab.session.committed import CommittedFiles
 from aimdlab.session.events import check_event_lines, read_event_lines
 from aimdlab.session.folder_reader import EVENTS_FILE, FolderSession
 from aimdlab.session.header import FORMAT_VERSION, utc_now
@@ -27,15 +28,17 @@ from aimdlab.session.tree import describe_tree
 from aimdlab.session.verdicts import Tried, results_of, tried_of
 
 
-def write_sealed_file(session: FolderSession, path: Path, key: BenchKey | None) -> None:
+def write_sealed_file(
+    session: FolderSession, path: Path, key: BenchKey | None, known: CommittedFiles | None = None
+) -> None:
     """Write the sealed file of ``session`` to the new ``path``, signed with ``key``, and bring it to the medium.
 
-    One attempt is in memory at a time, and of it only compressed codes. Raises RecordAlteredError if the folder's
-    chains are broken, RecordError if the file cannot be written.
+    ``known`` are the files of it that this process wrote. One attempt is in memory at a time, and of it only compressed
+    codes. Raises RecordAlteredError if the folder's chains are broken, RecordError if the file cannot be written.
     """
     try:
         with hdf5.create_file(path) as file:
-            _write(session, file, key)
+            _write(session, file, key, known)
         _platform.fsync_path(path)
     except (OSError, RuntimeError) as error:  # HDF5's close raises RuntimeError on a full disk
         # HDF5's own words hold addresses; the operating system's are enough.
@@ -46,7 +49,7 @@ def write_sealed_file(session: FolderSession, path: Path, key: BenchKey | None) 
         ) from error
 
 
-def _write(session: FolderSession, file: h5py.File, key: BenchKey | None) -> None:
+def _write(session: FolderSession, file: h5py.File, key: BenchKey | None, known: CommittedFiles | None) -> None:
     header = session.header
     file.attrs.update({"NX_class": "NXroot", "default": ENTRY, "format": FORMAT, "format_version": FORMAT_VERSION})
     file.attrs["creator"] = f"aimdlab {aimdlab.__version__}"
@@ -62,7 +65,7 @@ def _write(session: FolderSession, file: h5py.File, key: BenchKey | None) -> Non
     write_header(entry, header)
     write_environment(entry, header)
     events, reported = _write_events(session, entry)
-    attempts, captures = _write_attempts(session, entry, reported)
+    attempts, captures = _write_attempts(session, entry, reported, known)
     _write_integrity(session, file, captures, key, events=events, attempts=attempts)
 
 
@@ -80,7 +83,7 @@ def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, 
 
 
 def _write_attempts(
-    session: FolderSession, entry: h5py.Group, reported: list[dict[str, Any]]
+    session: FolderSession, entry: h5py.Group, reported: list[dict[str, Any]], known: CommittedFiles | None
 ) -> tuple[dict[str, object], list[str]]:
     """Copy records, captures and readings; returns number and last hash of the attempts, and the groups of captures."""
     count, last, end_time = 0, session.header_sha256, session.header.created_utc
@@ -88,13 +91,13 @@ def _write_attempts(
     shown = ShownExposure(entry)
     tried: dict[int, list[Tried]] = {}
     texts = hdf5.TextColumn(hdf5.create_texts(entry, "records", len(reported)))
-    opened = session.open_attempts(reported)
+    opened = session.open_attempts(reported, known)
     for attempt in check_links(opened, anchor=last, anchor_name="the session's header", kind="attempt"):
         record = attempt.record
         texts.add(record.text)
         tables.add(record)
-        shown.add(record, captures.add(record, attempt.file))
-        readings.add(record, attempt.file)
+        shown.add(record, captures.add(attempt))
+        readings.add(attempt)
         tried.setdefault(record.step, []).append(tried_of(record))
         count, last, end_time = record.index + 1, record.sha256, str(record.attempt["ended_utc"])
     texts.flush()

@@ -77,7 +77,7 @@ def test_one_thread_packs_while_others_do() -> None:
 
 def test_an_image_is_built_while_another_is() -> None:
     inner: list[bytes] = []
-    outer = build_image(lambda _: inner.append(build_image(lambda _: None)))
+    outer, _ = build_image(lambda _: inner.append(build_image(lambda _: None)[0]))
     assert inner[0]
     assert outer
 

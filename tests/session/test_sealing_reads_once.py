@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from aimdlab.capture import Reading
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import hdf5
+from aimdlab.session.codes import Compression
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.reader import open_session
 from aimdlab.session.seal import seal
@@ -118,3 +119,47 @@ def test_a_column_of_texts_holds_what_was_added_whatever_the_slab(texts: list[st
             column.add(text)
         column.flush()
         assert list(hdf5.read_texts(file["texts"])) == plain
+
+
+@pytest.mark.parametrize("compression", ["zstandard", "gzip"])
+def test_who_wrote_the_attempts_seals_them_into_what_anybody_would(
+    make_header: Callable[..., Any], make_attempt: Callable[..., Any], tmp_path: Path, compression: Compression
+) -> None:
+    no_reading, no_capture = Reading("nothing", "1", np.empty(0), np.empty(0)), make_attempt(2, captures=())
+    writer = SessionFolder.create(tmp_path / "session", make_header(3), compression=compression)
+    for attempt in (make_attempt(0), make_attempt(1, readings=(no_reading,)), no_capture):
+        writer.commit(attempt)
+    shutil.copytree(writer.path, tmp_path / "copy")
+    assert all(writer.committed.open(path, sha256) for path, sha256 in attempts_of(writer.path))
+    sealed = [seal(writer), seal(SessionFolder.open(tmp_path / "copy"))]
+    trees, codes = [], []
+    for path in sealed:
+        with h5py.File(path) as file:
+            trees.append(file["entry/integrity/tree"][()])
+            codes.append(
+                [
+                    rows["codes"][...].tobytes()
+                    for rows in file["entry"].values()
+                    if isinstance(rows, h5py.Group) and "codes" in rows
+                ]
+            )
+    assert trees[0] == trees[1]
+    assert codes[0] == codes[1]
+    assert any(codes[0])
+
+
+def attempts_of(folder: Path) -> list[tuple[Path, str]]:
+    with open_session(folder) as session:
+        records = list(session.records())
+    return [(folder / "attempts" / f"{one.step:06d}-{one.number:02d}.h5", one.sha256) for one in records]
+
+
+def test_a_file_that_was_changed_is_not_taken_for_what_was_written(make_session: MakeSession) -> None:
+    with make_session() as folder:
+        (path, sha256), *_ = attempts_of(folder.path)
+        content = path.read_bytes()
+        assert folder.committed.open(path, sha256) is not None
+        path.write_bytes(content + b"\0")
+        assert folder.committed.open(path, sha256) is None
+        path.write_bytes(content)
+        assert folder.committed.open(path, "0" * 64) is None
