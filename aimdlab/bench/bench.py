@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 
 from aimdlab.bench.ceilings import StepCeilings
 from aimdlab.bench.clock import Clock
 from aimdlab.bench.connecting import Connected, connect_one
+from aimdlab.bench.driver import BeginsAttempts
 from aimdlab.bench.events import EventSink, NoEvents
 from aimdlab.bench.guarded_source import SourceGuard, guarded
 from aimdlab.bench.operator import Operator
@@ -19,6 +21,7 @@ from aimdlab.bench.safe_state import SafeAction, carry_out, driver_action, limit
 from aimdlab.capture import Capture
 from aimdlab.config.bench import BenchFile, MonitorEntry
 from aimdlab.config.campaign import Loaded
+from aimdlab.errors import InstrumentError
 
 __all__ = ["Bench", "Connected", "connect"]
 
@@ -66,8 +69,12 @@ class Bench:
     def begin_step(self, step: str, ceilings: StepCeilings) -> None:
         """From now on nothing is sent above ``ceilings``; what was loaded before ``step`` does not count.
 
-        A source that the step before left on is made safe first.
+        A source that the step before left on is made safe first. Nor does what was set before count for drivers that
+        remember it.
         """
+        for connected in self.instruments.values():
+            if isinstance(connected.driver, BeginsAttempts):
+                connected.driver.begin_attempt()
         if self._guard is None:
             return
         if self._guard.may_be_on:
@@ -85,6 +92,26 @@ class Bench:
         if not isinstance(player, protocol):
             raise TypeError(f"driver of {entry.instrument!r} does not implement {protocol.__name__}, or not its guard")
         return player, entry.channel
+
+    @contextmanager
+    def meanwhile(self, instrument: str, work: Callable[[], None]) -> Iterator[None]:
+        """Have ``work`` done with one instrument, in the thread of its link, while the context goes on with others.
+
+        It is over when the context ends, also with an instrument's fault, which is then the one that is raised.
+        """
+        link = self.instruments[instrument].link
+        if link is None:
+            work()
+            yield
+            return
+        future = link.submit(work)
+        try:
+            yield
+        except InstrumentError:
+            with suppress(InstrumentError):
+                self.clock.wait(future)
+            raise
+        self.clock.wait(future)
 
     def monitor(self, name: str) -> tuple[Oscilloscope, MonitorEntry]:
         """The oscilloscope that watches the point ``name``, and the entry of the bench file."""

@@ -93,6 +93,15 @@ class DiffersByModel(Protocol):
         ...
 
 
+@runtime_checkable
+class BeginsAttempts(Protocol):
+    """A driver that sends within one attempt only what it did not send in it before."""
+
+    def begin_attempt(self) -> None:
+        """Another attempt begins: whatever was set before is sent anew. Sends nothing itself."""
+        ...
+
+
 class Driver(Protocol):
     """One instrument family.
 

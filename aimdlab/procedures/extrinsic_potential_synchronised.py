@@ -76,9 +76,10 @@ class SynchronisedPotential(InjectionProcedure):
         burst = burst_from_flat(step.parameters)
         waveform = waveform_of(burst, _GENERATOR_RATE_HZ, burst.period_s)
         self._first_s = 1 / waveform.sample_rate_hz
-        self._generator.load(self._channel, waveform, self._planned_v(step))
-        self._amplifier.set_enabled(True)
-        self._generator.set_output(self._channel, True)
+        with self._setting_up(self._setups(step).verify):
+            self._generator.load(self._channel, waveform, self._planned_v(step))
+            self._amplifier.set_enabled(True)
+            self._generator.set_output(self._channel, True)
 
     def verify(self) -> Verification:
         """Two bursts at any moment: the level, recorded fast, and its share at the device monitor."""

@@ -194,6 +194,7 @@ def test_burst_from_repeats_to_stop(play: Callable[..., Any]) -> None:
     with play(Keysight33500B, exchange) as driver:
         driver.load(1, WAVEFORM, peak_v=2.5)
         driver.set_repeats(1, 12)
+        driver.set_repeats(1, 12)  # it does that already
         driver.set_output(1, True)
         driver.trigger(1)
         driver.stop(1)

@@ -205,6 +205,91 @@ def test_wrong_readback_is_a_refusal(play: Callable[..., Any], answer: str, what
             driver.arm()
 
 
+WIDER = replace(EXPOSURE, channels=(ScopeChannel(1, 12.0), ScopeChannel(2, 2.5)), span_s=30.0)
+WIDER_ANSWER = "+26.4E+00;+5.50E+00;+30.401E+00;+14.95E+00;+2.0E+00"
+WIDER_IN_THE_SAME_ATTEMPT = [  # the trigger's level is kept within its input's range, so that it is set again
+    (
+        "STOP;:CHAN1:RANG 26.4;:CHAN1:OFFS 0;:TIM:RANG 30.401;:TIM:POS 14.95"
+        ";:TRIG:MODE EDGE;:TRIG:EDGE:SOUR CHAN1;:TRIG:EDGE:SLOP POS;:TRIG:EDGE:LEV 2;:TRIG:SWE NORM",
+        None,
+    ),
+    NO_ERROR,
+    (ASKED, WIDER_ANSWER),
+]
+
+
+def test_within_an_attempt_only_what_is_new_is_sent_and_all_of_it_asked_back(play: Callable[..., Any]) -> None:
+    one_input = replace(WIDER, channels=WIDER.channels[:1])
+    narrowed = [
+        ("STOP;:CHAN2:DISP OFF", None),
+        NO_ERROR,
+        ("CHAN1:RANG?;:TIM:RANG?;:TIM:POS?;:TRIG:EDGE:LEV?", "+26.4;+30.401;+14.95;+2"),
+    ]
+    exchange = [IDENTITY, *CONFIGURE, *ARM, *COMPLETE, *WIDER_IN_THE_SAME_ATTEMPT, *narrowed, *ARM]
+    with play(KeysightInfiniiVision, exchange) as driver:
+        driver.identify()
+        driver.begin_attempt()
+        driver.configure(EXPOSURE)
+        driver.configure(EXPOSURE)  # it stands ready for it
+        driver.arm()
+        assert driver.is_complete()
+        driver.configure(WIDER)
+        driver.configure(one_input)
+        driver.arm()
+
+
+def test_the_next_attempt_sets_everything_anew(play: Callable[..., Any]) -> None:
+    with play(KeysightInfiniiVision, [IDENTITY, *CONFIGURE, *CONFIGURE]) as driver:
+        driver.identify()
+        for _ in range(2):
+            driver.begin_attempt()
+            with pytest.raises(InstrumentError, match="not set up"):
+                driver.arm()
+            driver.configure(EXPOSURE)
+
+
+def test_an_acquisition_in_progress_is_stopped_also_for_the_same_setup(play: Callable[..., Any]) -> None:
+    exchange = [IDENTITY, *CONFIGURE, *ARM, ("STOP", None), NO_ERROR, (ASKED, CONFIGURE[2][1])]
+    with play(KeysightInfiniiVision, exchange) as driver:
+        driver.identify()
+        driver.begin_attempt()
+        driver.configure(EXPOSURE)
+        driver.arm()
+        driver.configure(EXPOSURE)
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        [WIDER_IN_THE_SAME_ATTEMPT[0], ("SYST:ERR?", '-222,"Data out of range"'), NO_ERROR],
+        [*WIDER_IN_THE_SAME_ATTEMPT[:2], (ASKED, "+8;+5.5;+30.401;+14.95;+2")],
+    ],
+)
+def test_after_a_refusal_nothing_counts_as_held(play: Callable[..., Any], failing: Any) -> None:
+    with play(KeysightInfiniiVision, [IDENTITY, *CONFIGURE, *failing, *CONFIGURE]) as driver:
+        driver.identify()
+        driver.begin_attempt()
+        driver.configure(EXPOSURE)
+        with pytest.raises(InstrumentRefusal):
+            driver.configure(WIDER)
+        driver.configure(EXPOSURE)
+
+
+def test_a_reset_leaves_nothing_held(play: Callable[..., Any]) -> None:
+    reset = [
+        IDENTITY,
+        ("*RST;*CLS", None),
+        ("STOP;:WAV:FORM WORD;:WAV:BYT LSBF;:WAV:UNS ON;:WAV:POIN:MODE RAW", None),
+        NO_ERROR,
+    ]
+    with play(KeysightInfiniiVision, [IDENTITY, *CONFIGURE, *reset, *CONFIGURE]) as driver:
+        driver.identify()
+        driver.begin_attempt()
+        driver.configure(EXPOSURE)
+        driver.initialise()
+        driver.configure(EXPOSURE)
+
+
 def test_refused_setting_is_a_refusal(play: Callable[..., Any]) -> None:
     exchange = [IDENTITY, CONFIGURE[0], ("SYST:ERR?", '-222,"Data out of range"'), NO_ERROR]
     with play(KeysightInfiniiVision, exchange) as driver:

@@ -8,6 +8,8 @@ the drive amplifier it reaches input C of the injection network. The oscilloscop
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -77,6 +79,7 @@ class InjectionProcedure:
         self._amplifier, _ = bench.play(Role.DRIVE_AMPLIFIER, DriveAmplifier)
         self._scope: Oscilloscope = bench.monitor(DEVICE_MONITOR)[0]
         self._step: Step | None = None
+        self._recorded: tuple[Step, Acquisitions] | None = None
 
     def prepare(self, step: Step) -> None:
         """Waveform loaded at its level, amplifier enabled, output on; the baseline leaves every output off."""
@@ -84,9 +87,11 @@ class InjectionProcedure:
         if step.kind == PERSON or _is_quiet(step):
             self._generator.set_output(self._channel, False)
             return
-        self._load(step, self._planned_v(step))
-        self._amplifier.set_enabled(True)
-        self._generator.set_output(self._channel, True)
+        _, setups = self._now()
+        with self._setting_up(setups.verify or setups.exposure):
+            self._load(step, self._planned_v(step))
+            self._amplifier.set_enabled(True)
+            self._generator.set_output(self._channel, True)
 
     def verify(self) -> Verification:
         """One burst, recorded fast: amplitude and width at test point D; again after a trim, if the bench allows it."""
@@ -124,7 +129,8 @@ class InjectionProcedure:
                 raise scope_fault(self._bench, "it was told to trigger, and did not record")
         else:
             signal = signal_from_flat(step.parameters)
-            self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
+            with self._setting_up(setups.exposure):
+                self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
             done = self._acquire(setups.exposure, lambda: self._generator.trigger(self._channel))
         kind = BASELINE if _is_quiet(step) else EXPOSURE
         names = self._parts.recorded if done else ()
@@ -170,19 +176,23 @@ class InjectionProcedure:
         step = self._step
         if step is None:
             raise RuntimeError("prepare comes first")
+        if self._recorded is not None and self._recorded[0] is step:
+            return self._recorded
         known = GradientInjectedScoring.from_flat(step.scoring)
         pulse = ShownPulse(known.expected_pulse_amplitude_v, known.expected_interval_s)
         signal = None if _is_quiet(step) else signal_from_flat(step.parameters)
         ivamp = float(step.parameters["ivamp_v"] or 0.0)
         setups = acquisitions_of(self._parts, self._settings, self._device, pulse, ivamp, step.exposure_s, signal)
-        return step, setups
+        self._recorded = step, setups
+        return self._recorded
 
     def _planned_v(self, step: Step) -> float:
         return generator_peak_v(step, self._amplifier.rating().gain)
 
     def _load(self, step: Step, peak_v: float) -> None:
+        """One burst at a trigger: how many an exposure has is set once the level is proven."""
         waveform = waveform_of(signal_from_flat(step.parameters), _LEAST_GENERATOR_RATE_HZ, self._exposure_s)
-        self._generator.load(self._channel, waveform, peak_v)
+        self._generator.load(self._channel, replace(waveform, repeats=1), peak_v)
 
     def _prove(self, step: Step, setup: ScopeSetup) -> Proof:
         """One burst, recorded, and again while a device pulse that falls into it clips."""
@@ -221,6 +231,11 @@ class InjectionProcedure:
     def _settings_read(self) -> Reading:
         confirmed = self._bench.operator.confirm("settings", settings_question(self._device))
         return Reading(SETTINGS_CONFIRMED, "1", np.zeros(1), np.array([float(confirmed)]))
+
+    def _setting_up(self, setup: ScopeSetup) -> AbstractContextManager[None]:
+        """Set the oscilloscope up while the generator is told something."""
+        name = self._bench.file.monitors[DEVICE_MONITOR].instrument
+        return self._bench.meanwhile(name, lambda: self._scope.configure(setup))
 
     def _acquire(self, setup: ScopeSetup, start: Callable[[], None]) -> bool:
         return acquire(self._bench, setup, start)

@@ -23,6 +23,21 @@ _WORD_FORMAT = 1  # first field of the preamble
 
 
 @dataclass(frozen=True)
+class Settings:
+    """Settings that are sent together, or not at all if the instrument holds them already.
+
+    Attributes:
+        of: what they are settings of; one of them is held at a time.
+        commands: in their order.
+        within: the range that the instrument keeps them within; with another one they are sent anew.
+    """
+
+    of: str
+    commands: tuple[str, ...]
+    within: float = 0.0
+
+
+@dataclass(frozen=True)
 class Plan:
     """A setup as the instrument's settings.
 
@@ -58,31 +73,38 @@ class Plan:
             return EXTERNAL_RANGE_V
         return self.range_v(self.trigger_source) or 0.0
 
-    def settings(self, channels: int) -> tuple[str, ...]:
-        """Every setting as a command, for a model with ``channels`` inputs."""
+    def settings(self, channels: int) -> tuple[Settings, ...]:
+        """Every setting, for a model with ``channels`` inputs, in the order in which they are sent."""
         used = {entry.channel for entry in self.setup.channels}
+        unused = (channel for channel in range(1, channels + 1) if channel not in used)
+        inputs = zip(self.setup.channels, self.ranges_v, strict=True)
+        return (
+            *(Settings(f"CHAN{channel}", (f"CHAN{channel}:DISP OFF",)) for channel in unused),
+            *(part for entry, range_v in inputs for part in _input_settings(entry.channel, range_v)),
+            Settings("ACQ", (f"ACQ:TYPE {'HRES' if self.window_s >= _HIGH_RESOLUTION_FROM_S else 'NORM'}",)),
+            Settings("TIM", ("TIM:MODE MAIN", "TIM:REF CENT")),
+            Settings("TIM window", (f"TIM:RANG {number(self.window_s)}", f"TIM:POS {number(self.position_s)}")),
+            *self._trigger_settings(),
+        )
+
+    def _trigger_settings(self) -> tuple[Settings, ...]:
         falling = self.setup.trigger_edge is TriggerEdge.FALLING
         external = self.trigger_source == "external"
         source = "EXT" if external else f"CHAN{self.trigger_source}"
-        return (
-            *(f"CHAN{channel}:DISP OFF" for channel in range(1, channels + 1) if channel not in used),
-            *(
-                setting
-                for entry, range_v in zip(self.setup.channels, self.ranges_v, strict=True)
-                for setting in _input_settings(entry.channel, range_v)
+        trigger = Settings(
+            "TRIG",
+            (
+                "TRIG:MODE EDGE",
+                f"TRIG:EDGE:SOUR {source}",
+                f"TRIG:EDGE:SLOP {'NEG' if falling else 'POS'}",
+                f"TRIG:EDGE:LEV {number(self.trigger_level_v)}{',EXT' if external else ''}",
+                "TRIG:SWE NORM",
             ),
-            f"ACQ:TYPE {'HRES' if self.window_s >= _HIGH_RESOLUTION_FROM_S else 'NORM'}",
-            "TIM:MODE MAIN",
-            "TIM:REF CENT",
-            f"TIM:RANG {number(self.window_s)}",
-            f"TIM:POS {number(self.position_s)}",
-            *(("EXT:PROB 1", "EXT:UNIT VOLT", f"EXT:RANG {number(EXTERNAL_RANGE_V)}") if external else ()),
-            "TRIG:MODE EDGE",
-            f"TRIG:EDGE:SOUR {source}",
-            f"TRIG:EDGE:SLOP {'NEG' if falling else 'POS'}",
-            f"TRIG:EDGE:LEV {number(self.trigger_level_v)}{',EXT' if external else ''}",
-            "TRIG:SWE NORM",
+            within=self.trigger_range_v,
         )
+        if not external:
+            return (trigger,)
+        return Settings("EXT", ("EXT:PROB 1", "EXT:UNIT VOLT", f"EXT:RANG {number(EXTERNAL_RANGE_V)}")), trigger
 
 
 @dataclass(frozen=True)
@@ -194,10 +216,16 @@ def _range_v(entry: ScopeChannel, series: Series) -> float:
     return max(2 * _HEADROOM_V * entry.full_scale_v, series.min_range_v)
 
 
-def _input_settings(channel: int, range_v: float) -> tuple[str, ...]:
+def _input_settings(channel: int, range_v: float) -> tuple[Settings, ...]:
     # The probe factor first: the instrument scales the other settings with it.
     name = f"CHAN{channel}"
     return (
-        *(f"{name}:DISP ON", f"{name}:PROB 1", f"{name}:COUP DC", f"{name}:IMP ONEM", f"{name}:BWL OFF"),
-        *(f"{name}:INV OFF", f"{name}:RANG {number(range_v)}", f"{name}:OFFS 0"),
+        Settings(
+            name,
+            (
+                *(f"{name}:DISP ON", f"{name}:PROB 1", f"{name}:COUP DC"),
+                *(f"{name}:IMP ONEM", f"{name}:BWL OFF", f"{name}:INV OFF"),
+            ),
+        ),
+        Settings(f"{name} range", (f"{name}:RANG {number(range_v)}", f"{name}:OFFS 0")),
     )

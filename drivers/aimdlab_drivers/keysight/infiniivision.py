@@ -27,7 +27,7 @@ from aimdlab_drivers.keysight._infiniivision_models import (
     channels_of,
     standard_uncertainty,
 )
-from aimdlab_drivers.keysight._infiniivision_setup import DIVISIONS, EXTERNAL_RANGE_V, Plan, Preamble, plan
+from aimdlab_drivers.keysight._infiniivision_setup import DIVISIONS, EXTERNAL_RANGE_V, Plan, Preamble, Settings, plan
 from aimdlab_drivers.scpi import ScpiDriver, one_job
 
 _RUNNING = 8  # bit 3 (Run) of the operation status condition register
@@ -91,6 +91,7 @@ class KeysightInfiniiVision(ScpiDriver):
         self._was_armed = False
         self._was_triggered = False
         self._complete = False
+        self._held: dict[str, Settings] | None = None
 
     def identify(self) -> Identity:
         """Who answers ``*IDN?``."""
@@ -107,7 +108,7 @@ class KeysightInfiniiVision(ScpiDriver):
     def initialise(self) -> None:
         """Reset, stopped, waveform transfer in little-endian unsigned words from the raw memory."""
         self.identify()
-        self._plan = None
+        self._plan = self._held = None
         self._forget_acquisition()
         self._link.write("*RST;*CLS")
         self._apply(
@@ -129,13 +130,29 @@ class KeysightInfiniiVision(ScpiDriver):
 
     @one_job
     def configure(self, setup: ScopeSetup) -> None:
-        """Set inputs, time base and trigger; InstrumentRefusal if the instrument makes something else of it."""
+        """Set inputs, time base and trigger; InstrumentRefusal if the instrument makes something else of it.
+
+        Within an attempt (:meth:`begin_attempt`) what was sent in it is not sent again, but ranges, window and trigger
+        are asked back each time; the setup that it stands ready for costs nothing.
+        """
         planned = self._planned(setup)
+        if self._held is not None and self._plan == planned and not self._acquiring:
+            return
+        held, self._held = self._held, None  # in doubt nothing is held
         self._plan = None
         self._forget_acquisition()
-        self._apply("STOP", *planned.settings(self._channels))
+        settings = planned.settings(self._channels)
+        new = [one for one in settings if held is None or held.get(one.of) != one]
+        self._apply("STOP", *(command for one in new for command in one.commands))
         self._require_set(planned)
         self._plan = planned
+        if held is not None:
+            self._held = held | {one.of: one for one in new}
+
+    def begin_attempt(self) -> None:
+        """What was set before counts no longer: somebody may have turned a knob."""
+        self._plan, self._held = None, {}
+        self._forget_acquisition()
 
     @one_job
     def send_triggers(self) -> None:

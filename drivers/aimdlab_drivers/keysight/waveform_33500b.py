@@ -184,9 +184,11 @@ class Keysight33500B(ScpiDriver):
 
     @one_job
     def set_repeats(self, channel: int, repeats: int) -> None:
-        """Play the loaded waveform ``repeats`` times per trigger."""
+        """Play the loaded waveform ``repeats`` times per trigger; nothing is sent if it was loaded to do so."""
         loaded = self._require_held(channel)
         self._check_repeats(repeats)
+        if repeats == loaded.repeats:
+            return
         self._apply(f"SOUR{channel}:BURS:NCYC {repeats}")
         self._require("burst count", float(repeats), f"SOUR{channel}:BURS:NCYC?", 0.0)
         self._loaded[channel] = replace(loaded, repeats=repeats)
