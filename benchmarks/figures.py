@@ -9,6 +9,7 @@ from benchmarks import (
     commit,
     exchange,
     long_captures,
+    peers,
     planning,
     sealing,
     simulation,
@@ -70,8 +71,10 @@ def _steps() -> Iterator[Figure]:
     yield Figure("whole step, world of little work", by_hand, partial(step.whole, LIGHT), 1.0)
     small = "7 settings, 2 x 10 000 samples"
     yield Figure(small, "bare socket, h5py", partial(small_step.bare_and_h5py, 50))
-    yield Figure(small, by_hand, partial(small_step.hand_written, 50), 1.0)
-    yield Figure(small, f"{by_hand}, fsync", partial(small_step.hand_written, 50, durable=True))
+    yield Figure(small, by_hand, partial(small_step.another, peers.by_hand, 50), 1.0)
+    yield Figure(small, f"{by_hand}, fsync", partial(small_step.another, peers.by_hand, 50, durable=True))
+    for name, opening in peers.BY_EXTRA.items():
+        yield Figure(small, f"{name}, h5py", partial(small_step.another, opening, 50))
 
 
 def _waits() -> Iterator[Figure]:

@@ -12,13 +12,12 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import h5py
 import numpy as np
-import pyvisa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
@@ -33,7 +32,7 @@ from aimdlab.session.model import Attempt
 from aimdlab_drivers.scpi import ScpiDriver
 from benchmarks.figure import Measure, in_turns
 from benchmarks.floor_server import block, plain, serving
-from benchmarks.step import open_as_found
+from benchmarks.peers import Opening
 from benchmarks.transfer import bare, link, resource
 
 _SAMPLES = 10_000
@@ -71,23 +70,19 @@ def bare_and_h5py(repeats: int) -> Iterator[Measure]:
 
 
 @contextmanager
-def hand_written(repeats: int, *, durable: bool = False) -> Iterator[Measure]:
-    """Against PyVISA-py, without Nagle's algorithm, and h5py; with ``durable`` a file per step, on the medium."""
+def another(opening: Opening, repeats: int, *, durable: bool = False) -> Iterator[Measure]:
+    """Against another program and h5py; with ``durable`` a file per step, on the medium."""
     with (
         _server() as (own, ports, folder),
-        closing(open_as_found(pyvisa.ResourceManager("@py"), resource(ports, "stream"))) as instrument,
+        opening(resource(ports, "stream")) as client,
         h5py.File(folder / "floor.h5", "w") as one_file,
     ):
         steps = iter(range(_MOST_STEPS))
 
-        def exchange() -> list[NDArray[Any]]:
-            for setting in _SETTINGS:
-                instrument.write(setting)
-                instrument.query("SYST:ERR?")
-            return [instrument.query_binary_values("DATA?", datatype="H", container=np.ndarray) for _ in _INPUTS]
-
         def step() -> None:
-            captures, number = exchange(), str(next(steps))
+            for setting in _SETTINGS:
+                client.set(setting)
+            captures, number = [client.fetch() for _ in _INPUTS], str(next(steps))
             if durable:
                 path = folder / f"floor-{number}.h5"
                 with h5py.File(path, "w") as file:
