@@ -28,6 +28,9 @@ NO_CODE = -(2**31)
 
 _READING_INDEX = "reading_index"
 
+# Of a longer capture no time axis is written: it takes several times as much as the codes, in every reader too.
+_LONGEST_AXIS = 1 << 22
+
 _ROW_TYPES = {
     "scale": "<f8",
     "offset": "<f8",
@@ -144,9 +147,9 @@ class CaptureRows:
 
 
 def _write_time(rows: _Rows, samples: int) -> bool:
-    """Write the time axis if all rows share it; returns whether they do."""
+    """Write the time axis if all rows share it and it is not too long; returns whether it was."""
     starts = set(zip(rows.vectors["t0_s"], rows.vectors["dt_s"], strict=True))
-    if len(starts) != 1 or samples == 0:
+    if len(starts) != 1 or not 0 < samples <= _LONGEST_AXIS:
         return False
     ((t0_s, dt_s),) = starts
     if not math.isfinite(t0_s + samples * dt_s):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from aimdlab.errors import RecordAlteredError, RecordError, SessionExistsError
+from aimdlab.session import sealed_arrays
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.keys import bench_key
 from aimdlab.session.reader import open_session
@@ -92,6 +93,19 @@ def test_every_group_of_data_can_be_plotted(sealed: Path) -> None:
         exposure = file["entry/capture_device_monitor_exposure"]
         assert exposure["time"].attrs["units"] == "s"
         assert np.allclose(exposure["time"][:], -1e-3 + np.arange(3000) * 2e-6, atol=0, rtol=1e-12)
+
+
+def test_long_captures_have_no_time_axis(make_session: MakeSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealed_arrays, "_LONGEST_AXIS", 2999)
+    path = seal(make_session())
+    check_independently(path)
+    with h5py.File(path) as file:
+        for group in file["entry"].values():
+            if isinstance(group, h5py.Group) and "codes" in group:
+                short = group["codes"].shape[1] < 3000
+                assert ("time" in group, group.attrs["axes"].tolist()[1] == "time") == (short, short)
+    with open_session(path) as session:
+        session.verify()
 
 
 def test_the_file_is_in_the_format_of_hdf5_1_8(sealed: Path) -> None:
