@@ -180,11 +180,12 @@ class SynchronisedPotential(InjectionProcedure):
         captures: list[Capture] = []
         for _ in range(_TRIES):
             complete = self._acquire(setup, lambda: self._generator.trigger(self._channel))
+            rests_s = self._bench.clock.now_s() + period_s
+            captures = [self._fetch(name, kind) for name in names] if complete else []
             # A generator that still plays ignores triggers.
-            self._bench.clock.sleep(period_s)
+            self._bench.clock.sleep_until(rests_s)
             if not complete:
                 return []
-            captures = [self._fetch(name, kind) for name in names]
             if not any(clipped_samples(capture).any() for capture in captures):
                 break
         return captures

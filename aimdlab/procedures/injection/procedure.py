@@ -202,8 +202,9 @@ class InjectionProcedure:
         for _ in range(_VERIFY_TRIES):
             complete = self._acquire(setup, lambda: self._generator.trigger(self._channel))
             # The period goes on for its off time; a generator that still plays ignores the next trigger.
-            self._bench.clock.sleep(period_s)
+            rests_s = self._bench.clock.now_s() + period_s
             if not complete:
+                self._bench.clock.sleep_until(rests_s)
                 what = (
                     "no edge at test point D"
                     if self._parts.external_trigger_v is None
@@ -212,6 +213,7 @@ class InjectionProcedure:
                 self._require_no_trip()
                 return Proof(Verification((), False, f"the oscilloscope saw {what}"))
             capture = self._fetch(INJECTION_MONITOR, VERIFY)
+            self._bench.clock.sleep_until(rests_s)
             if not clipped_samples(capture).any():
                 break
             # Another moment of the device's interval, lest signal and pacing stay in step.
