@@ -11,7 +11,7 @@ from aimdlab.scoring.codes import Trace
 from aimdlab.scoring.criteria import judge
 from aimdlab.scoring.features import EXPOSURE_FEATURES, exposure_features, interval_doubt, pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
-from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.level import level_of, prove_level
 from aimdlab.scoring.marks import Marks, marks_of
 from aimdlab.scoring.parameters import (
     KIND_BASELINE,
@@ -120,14 +120,14 @@ def _sequence(
 ) -> tuple[tuple[Feature, ...], str]:
     expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(parameters))
     tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-    verify = _zeroed(_only(captures, INJECTION_MONITOR, VERIFY))
+    verify = _only(captures, INJECTION_MONITOR, VERIFY)
     injection = _zeroed(_only(captures, INJECTION_MONITOR, EXPOSURE))
     device = _only(captures, DEVICE_MONITOR, EXPOSURE)
     features: list[Feature] = []
     problems: list[str] = []
     train, undisturbed = _trains(device, injection, known, expected)
     if isinstance(verify, Capture):
-        level = measure_level(verify, expected, back_pulse(known))
+        level = level_of(verify, expected, back_pulse(known))
         features += level
         problems.append(prove_level(level, expected, tolerance)[1])
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from aimdlab.scoring.injection import (
     u_voltage,
 )
 from aimdlab.scoring.paced_verify import BackPulse, paced_stretch, without_touched
+from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Feature, find_feature
 from aimdlab.scoring.runs import Indices
 from aimdlab.signals.injected import InjectedSignal
@@ -32,11 +34,29 @@ _EDGE_MARGIN_S = 2e-6
 _EDGES_LOOKED_AT = 16
 _WHERE = "injection monitor (verify)"
 
+_levels: WeakKeyDictionary[Capture, tuple[tuple[ExpectedInjection, BackPulse | None], tuple[Feature, ...]]] = (
+    WeakKeyDictionary()
+)
+"""What :func:`level_of` measured, by capture."""
+
 
 @dataclass(frozen=True)
 class _Plateau:
     value_v: float
     u_v: float
+
+
+def level_of(verify: Capture, expected: ExpectedInjection, back_pulse: BackPulse | None = None) -> tuple[Feature, ...]:
+    """:func:`measure_level` of a verify capture, its zero taken from its rest (:func:`zeroed_at_rest`).
+
+    A run asks this to prove the level and again for the score: of the same capture, asked for the same, the answer is
+    kept as long as the capture is.
+    """
+    asked = expected, back_pulse
+    known = _levels.get(verify)
+    if known is None or known[0] != asked:
+        known = _levels[verify] = asked, measure_level(zeroed_at_rest(verify), expected, back_pulse)
+    return known[1]
 
 
 def measure_level(

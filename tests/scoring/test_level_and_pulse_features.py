@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from aimdlab.errors import ConfigurationError
 from aimdlab.scoring.features import pulse_features
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
-from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.level import level_of, measure_level, prove_level
 from aimdlab.scoring.presence import measure_presence, prove_presence
 from aimdlab.scoring.pulses import DevicePulse, PulseTrain, find_pulses
+from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.signals.injected import InjectedSignal
 from aimdlab.standard.gradient_signal import T_SLEW_MS, milli
 
@@ -54,6 +56,21 @@ def test_level_is_measured_within_its_uncertainty(
     assert found["injected_edge"].value <= 0.5e-6
     assert found["injected_cycles"].value == cycles
     assert prove_level(features, expected, TOLERANCE) == (True, "")
+
+
+def test_the_level_of_a_capture_is_measured_once_for_each_question_and_forgotten_with_it() -> None:
+    bench = Bench()
+    capture = verify_capture(bench)
+    expected, other = (ExpectedInjection(ivamp_v, bench.signal) for ivamp_v in (bench.ivamp_v, 0.5 * bench.ivamp_v))
+    zeroed = zeroed_at_rest(capture)
+    for asked in (expected, other, expected):
+        found = level_of(capture, asked)
+        assert repr(found) == repr(measure_level(zeroed, asked))  # NaN is not equal to itself
+    assert level_of(capture, replace(expected)) is found
+    assert level_of(replace(capture), expected) is not found
+    gone = weakref.ref(capture)
+    del capture, zeroed
+    assert gone() is None
 
 
 @pytest.mark.parametrize("t_dwell_s", [0.0, 5e-4])

@@ -16,9 +16,8 @@ from aimdlab.procedures.levelling import LevelGoal, Levelled, level_from_below
 from aimdlab.procedures.protocol import Step, Verification
 from aimdlab.scoring.behind_network import back_pulse
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
-from aimdlab.scoring.level import measure_level, prove_level
+from aimdlab.scoring.level import level_of, prove_level
 from aimdlab.scoring.parameters import GradientInjectedScoring, signal_from_flat
-from aimdlab.scoring.rest import zeroed_at_rest
 
 _MOST_TRIMS = 2
 
@@ -41,7 +40,7 @@ def prove(capture: Capture, step: Step) -> Proof:
     known = GradientInjectedScoring.from_flat(step.scoring)
     expected = ExpectedInjection(known.expected_ivamp_v, signal_from_flat(step.parameters))
     tolerance = InjectionTolerance(known.level_tolerance, known.timing_tolerance, known.edge_max_s)
-    features = measure_level(zeroed_at_rest(capture), expected, back_pulse(known))
+    features = level_of(capture, expected, back_pulse(known))
     proven, reason = prove_level(features, expected, tolerance)
     found = {feature.name: feature.value for feature in features}
     pulses = [abs(found["injected_pulse_a"]), abs(found["injected_pulse_b"])]
