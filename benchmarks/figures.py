@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -68,6 +69,7 @@ def _simulations() -> Iterator[Figure]:
 def _steps() -> Iterator[Figure]:
     by_hand = "hand-written PyVISA-py, h5py"
     yield Figure("whole step", by_hand, partial(step.whole, FULL), 1.0)
+    yield Figure("whole step, processor time", by_hand, partial(step.whole, FULL, time.process_time))
     yield Figure("whole step, world of little work", by_hand, partial(step.whole, LIGHT), 1.0)
     small = "7 settings, 2 x 10 000 samples"
     yield Figure(small, "bare socket, h5py", partial(small_step.bare_and_h5py, 50))
