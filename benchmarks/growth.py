@@ -160,14 +160,20 @@ def draw(path: Path, title: str, curves: Sequence[Curve]) -> None:
     from matplotlib import pyplot as plt
 
     mpl.rcParams["svg.hashsalt"] = "growth"  # the same points give the same file
-    figure, panes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for pane, what, of in ((panes[0], "processor time / s", "cpu_s"), (panes[1], "memory on top / MB", "memory_mb")):
+    figure, panes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    for pane, what, of in (
+        (panes[0], "processor time / s", "cpu_s"),
+        (panes[1], "memory beyond the inputs / MB", "memory_mb"),
+    ):
         for curve in curves:
             values: Any = getattr(curve, of)
             pane.plot(curve.sizes, values, marker="o", label=curve.name)
+        size, most = max((curve.sizes[-1], getattr(curve, of)[-1]) for curve in curves)
+        first = min(curve.sizes[0] for curve in curves)
+        pane.plot([first, size], [most * first / size, most], "--", color="grey", label="in proportion")
         pane.set(xscale="log", yscale="log", xlabel=title, ylabel=what)
         pane.grid(visible=True, alpha=0.3)
-    panes[0].legend()
+    figure.legend(*panes[0].get_legend_handles_labels(), loc="outside right center")
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
