@@ -30,6 +30,7 @@ class Taken:
 
     Attributes:
         wall_s: real time of each part.
+        cpu_s: processor time of this process, all its threads.
         messages: sent in each part.
         commands: in these; a message may chain several.
         exposure_s: bench time for which the device was exposed.
@@ -37,6 +38,7 @@ class Taken:
     """
 
     wall_s: dict[str, float] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
     messages: Counter[str] = field(default_factory=Counter)
     commands: Counter[str] = field(default_factory=Counter)
     exposure_s: float = 0.0
@@ -59,7 +61,7 @@ class PartClock(Recorder):
         super().__init__()
         self.taken: list[Taken] = []
         self._current = Taken()
-        self._part, self._since_s = "begin", time.monotonic()
+        self._part, self._since_s, self._cpu_since_s = "begin", time.monotonic(), time.process_time()
 
     @contextmanager
     def around_the_run(self) -> Iterator[None]:
@@ -94,12 +96,13 @@ class PartClock(Recorder):
         self._current = Taken()
 
     def _turn(self, part: str) -> None:
-        now_s = time.monotonic()
+        now_s, cpu_now_s = time.monotonic(), time.process_time()
         now, said = self._current, self.said_since()
         now.wall_s[self._part] = now.wall_s.get(self._part, 0.0) + now_s - self._since_s
+        now.cpu_s[self._part] = now.cpu_s.get(self._part, 0.0) + cpu_now_s - self._cpu_since_s
         now.messages[self._part] += len(said)
         now.commands[self._part] += sum(len(message.command.split(";:")) for message in said)
-        self._part, self._since_s = part, now_s
+        self._part, self._since_s, self._cpu_since_s = part, now_s, cpu_now_s
 
 
 def in_words(taken: Sequence[Taken], *, real: bool) -> Iterator[str]:
@@ -109,8 +112,10 @@ def in_words(taken: Sequence[Taken], *, real: bool) -> Iterator[str]:
     yield f"{len(taken)} sequences of {exposed_s:.2f} s took {total_s:.3f} s each; of the {total_s - beside_s:.3f} s:"
     for part in taken[0].wall_s:
         part_s = mean(one.wall_s[part] for one in taken) - (beside_s if part == EXPOSE else 0.0)
-        messages, commands = (mean(said[part] for said in each) for each in zip(*map(_said, taken), strict=True))
-        yield f"  {part:8s} {part_s:8.4f} s, {messages:.0f} messages with {commands:.0f} commands"
+        cpu_s = mean(one.cpu_s[part] for one in taken)
+        messages, commands = (mean(count[part] for count in each) for each in zip(*map(_said, taken), strict=True))
+        said = f"{messages:.0f} messages with {commands:.0f} commands"
+        yield f"  {part:8s} {part_s:8.4f} s, {cpu_s:.4f} s of the processor, {said}"
     watched_s = mean(one.watched_s for one in taken) - exposed_s
     yield f"Before and after each exposure the device is watched for {watched_s:.2f} s together."
 
