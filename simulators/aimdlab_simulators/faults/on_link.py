@@ -7,6 +7,7 @@ import threading
 import time
 
 from aimdlab_simulators.faults.kinds import Corrupt, Drop, Flood, Hang, Late, LinkFault, Repeat, Swap, Truncate
+from aimdlab_simulators.scpi import Response
 from aimdlab_simulators.servers.wire import Wire
 
 _LOOK_S = 0.02
@@ -29,10 +30,11 @@ def tamper(one: LinkFault, message: bytes, wire: Wire) -> None:
     if isinstance(one, Hang):
         wire.is_silent = True
         return
-    answer = wire.carry_out(message)
+    response = wire.carry_out(message)
+    answer = None if response is None else response.whole()
     match one:
         case Drop():
-            wire.say((answer or b"")[: len(answer or b"") // 2], end=False)
+            wire.say(Response([(answer or b"")[: len(answer or b"") // 2]]), end=False)
             wire.break_off()
         case Truncate():
             _truncate(one, answer, wire)
@@ -68,7 +70,7 @@ def _alter(one: LinkFault, answer: bytes, wire: Wire) -> None:
         case Repeat():
             _say(wire, answer, answer)
         case Swap():
-            wire.held = wire.later(answer)
+            wire.held = wire.later(Response([answer]))
         case _:
             raise AssertionError(one.fault)
 
@@ -76,13 +78,13 @@ def _alter(one: LinkFault, answer: bytes, wire: Wire) -> None:
 def _truncate(one: Truncate, answer: bytes | None, wire: Wire) -> None:
     if answer is not None:
         whole = len(answer) - 1  # without its terminator, which would make a short answer a whole one
-        wire.say(answer[: min(whole, len(answer) // 2 if one.keep is None else one.keep)], end=False)
+        wire.say(Response([answer[: min(whole, len(answer) // 2 if one.keep is None else one.keep)]]), end=False)
     if one.close:
         raise ConnectionAbortedError("closed by a fault")
 
 
-def _say(wire: Wire, *responses: bytes | None) -> None:
-    wire.say(*(response for response in responses if response is not None))
+def _say(wire: Wire, *responses: bytes | Response | None) -> None:
+    wire.say(*(Response([one]) if isinstance(one, bytes) else one for one in responses if one is not None))
     if wire.held is not None and responses and responses[0] is not None:
         held, wire.held = wire.held, None
         held()

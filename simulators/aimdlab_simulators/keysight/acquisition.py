@@ -236,6 +236,7 @@ class Acquisition:
                 if inputs.display
             },
             counter=plan.counter,
+            lock=self._past.lock,
         )
 
     def _keep(self, horizon_s: float, now_s: float) -> None:

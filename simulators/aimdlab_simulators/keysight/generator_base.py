@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aimdlab.errors import ConfigurationError
 from aimdlab_simulators.keysight.generator_channel import ChannelSettings, GeneratorChannel
 from aimdlab_simulators.keysight.generator_sync import SyncConnector
-from aimdlab_simulators.scpi import Call, ScpiInstrument
+from aimdlab_simulators.scpi import Call, Response, ScpiInstrument
 from aimdlab_simulators.timebase import Cancellation
 from aimdlab_simulators.world.generator_output import GeneratorOutput
 from aimdlab_simulators.world.instrument import Setting
@@ -75,10 +75,10 @@ class GeneratorBase(ScpiInstrument):
             output.before_change(self.ext_trig.live, first=True)
         self.angle_unit = "DEG"
 
-    def handle(self, message: bytes, cancelled: Cancellation | None = None) -> bytes | None:
+    def respond(self, message: bytes, cancelled: Cancellation | None = None) -> Response | None:
         """Carry out a message, after what the Ext Trig input started before it."""
         self.ext_trig.live(self.timebase.now_s())
-        return super().handle(message, cancelled)
+        return super().respond(message, cancelled)
 
     def power_cycle(self) -> None:
         """Off and on again, after what the Ext Trig input started before."""

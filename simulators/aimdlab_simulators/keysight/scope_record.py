@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from aimdlab_simulators.keysight.scope_settings import InputSettings
 from aimdlab_simulators.world.scope_input import ScopeInput
-from aimdlab_simulators.world.signal import Volts
+from aimdlab_simulators.world.stepped import remembering
+from aimdlab_simulators.world.window import BLOCK, Reading, Window
 
 _AVERAGED = 16  # samples of a bucket that are looked at, at most, for their mean
 _LEAST_AVERAGED_BITS = 12
@@ -53,7 +55,9 @@ class Record:
         bits: int,
         traces: Mapping[int, Trace],
         counter: tuple[int, int],
+        lock: threading.RLock,
     ) -> None:
+        """``lock``: of the world."""
         self.start_s = start_s
         self.origin_s = origin_s
         self.dt_s = dt_s
@@ -61,46 +65,67 @@ class Record:
         self.type = kind
         self.bits = bits
         self.traces = {number: Trace(trace.connector, replace(trace.settings)) for number, trace in traces.items()}
-        self._counter = counter
-        self._stored: dict[int, Volts] = {}
+        self._lock = lock
+        self._windows = {
+            number: Window(trace.connector, t0_s=start_s, dt_s=dt_s, n=n, counter=counter, lock=lock)
+            for number, trace in traces.items()
+        }
+
+    def prepare(self) -> None:
+        """Look at the world for every channel."""
+        with self._lock, remembering():
+            for window in self._windows.values():
+                window.prepare()
 
     def store(self) -> None:
-        """Pull every sample now: the world is about to forget them."""
-        for number in self.traces:
-            if number not in self._stored:
-                self._stored[number] = self._pull(number, 0, 1, self.n)
+        """Pull every sample that must be asked for: the world is about to forget them."""
+        self.prepare()
+        for window in self._windows.values():
+            window.store()
 
-    def codes(self, channel: int, bucket: int, *, averaged: bool) -> NDArray[np.uint16]:
-        """16-bit codes, left aligned, of the first sample of every ``bucket`` samples, shape (n // bucket,).
+    def codes(self, channel: int, bucket: int, *, averaged: bool) -> Codes:
+        """The first sample of every ``bucket`` samples; with ``averaged`` (high resolution) the mean over each bucket.
 
-        As many bits as the converter has; with ``averaged`` (high resolution) 12 or more of the mean over each bucket.
-        The screen is as high as all levels; code 0 means "no sample", so what is below the screen is clipped to the
-        lowest code above it.
+        What is read is looked at now, and may be forgotten after that.
         """
+        self.prepare()
         settings = self.traces[channel].settings
-        volts = self._averages(channel, bucket) if averaged else self._pull(channel, 0, bucket, self.n // bucket)
-        volts *= -settings.probe if settings.invert else settings.probe
-        volts -= settings.offset_v
         levels = 1 << (max(_LEAST_AVERAGED_BITS, self.bits) if averaged else self.bits)
-        volts *= levels / settings.range_v
-        volts += levels / 2
-        np.rint(volts, out=volts)
-        np.clip(volts, 1, levels - 1, out=volts)
-        return volts.astype(np.uint16) * np.uint16(65536 // levels)
-
-    def _averages(self, channel: int, bucket: int) -> Volts:
-        looked_at = min(bucket, _AVERAGED)
+        per_v, looked_at = levels / settings.range_v, min(bucket, _AVERAGED) if averaged else 1
+        gain = per_v * (-settings.probe if settings.invert else settings.probe) / looked_at
+        offset = (levels / 2 - settings.offset_v * per_v) / looked_at
         step, count = bucket // looked_at, self.n // bucket
-        total = self._pull(channel, 0, bucket, count)
-        for k in range(1, looked_at):
-            total += self._pull(channel, k * step, bucket, count)
-        total /= looked_at
-        return total
+        readings = [
+            self._windows[channel].reading(k * step, bucket, count, gain=gain, offset=offset) for k in range(looked_at)
+        ]
+        return Codes(readings, count, levels)
 
-    def _pull(self, channel: int, first: int, stride: int, count: int) -> Volts:
-        """Volts at the connector of samples first, first + stride, ..."""
-        if channel in self._stored:
-            return self._stored[channel][first::stride][:count].copy()
-        trace = self.traces[channel]
-        t0_s = self.start_s + first * self.dt_s
-        return trace.connector.volts(t0_s, stride * self.dt_s, count, counter=self._counter, first=first, stride=stride)
+
+class Codes:
+    """16-bit codes, left aligned, of one channel; any thread may make any block of them.
+
+    As many bits as the converter has; 12 or more of a mean. The screen is as high as all levels; code 0 means "no
+    sample", so what is below the screen is clipped to the lowest code above it.
+
+    Attributes:
+        count: how many.
+        begins: of the blocks, each up to the next.
+    """
+
+    def __init__(self, readings: list[Reading], count: int, levels: int) -> None:
+        self._readings = readings
+        self._levels = levels
+        self.count = count
+        self.begins = range(0, count, BLOCK)
+
+    def block(self, begin: int) -> NDArray[np.uint16]:
+        """From one of ``begins`` on."""
+        first, *others = self._readings
+        heights = first.block(begin)
+        for reading in others:
+            heights += reading.block(begin)
+        np.rint(heights, out=heights)
+        np.clip(heights, 1, self._levels - 1, out=heights)
+        words = heights.astype(np.uint16)
+        words *= np.uint16(65536 // self._levels)
+        return words

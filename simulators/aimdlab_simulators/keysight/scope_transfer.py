@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aimdlab_simulators.keysight.rendering import Rendering, encoded
 from aimdlab_simulators.keysight.scope_base import ScopeBase, number_text
 from aimdlab_simulators.keysight.scope_record import Record
-from aimdlab_simulators.scpi import Call, ScpiError, command
+from aimdlab_simulators.scpi import Call, ScpiError, Stream, command
+from aimdlab_simulators.world.instrument import Setting
 
 MEASUREMENT_RECORD = 62_500
 _FORMATS = {"BYTE": 0, "WORD": 1, "ASC": 4}
@@ -39,6 +42,11 @@ class TransferCommands(ScopeBase):
     out the measurement record of up to 62,500 points, of 12 bits where the type is HRESolution: the mean of a bucket,
     over 16 of its samples at most. What was acquired lies on the screen whole: samples beside it do not exist.
     """
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self._made_for: tuple[object, ...] = ()
+        self._renderings: dict[int, Rendering] = {}
 
     @command("WAVeform:SOURce")
     def set_source(self, call: Call) -> None:
@@ -150,30 +158,41 @@ class TransferCommands(ScopeBase):
         return 1
 
     @command("WAVeform:DATA?")
-    def data(self, _call: Call) -> bytes:
+    def data(self, _call: Call) -> bytes | Stream:
         """The codes as a definite-length block; ASCII: volts, separated by commas, behind the same header."""
         offer = self._offer()
         if offer is None:
             raise ScpiError(-230, "Data corrupt or stale")
-        transfer = self.settings.transfer
-        with self.world_lock:  # nothing is forgotten while it is read
-            words = offer.record.codes(offer.channel, offer.bucket, averaged=offer.averaged)
-        body = self._ascii(offer, words) if transfer.format == "ASC" else self._binary(words)
-        return b"#8%08d" % len(body) + body
+        if self.settings.transfer.format == "ASC":
+            body = self._ascii(offer)
+            return b"#8%08d" % len(body) + body
+        for channel in offer.record.traces:  # whoever reads one channel reads the others next
+            self._rendering(replace(offer, channel=channel)).begin()
+        rendering = self._renderings.pop(offer.channel)
+        size = rendering.count * (1 if self.settings.transfer.format == "BYTE" else 2)
+        head = b"#8%08d" % size
+        return Stream(len(head) + size, lambda: chain([head], rendering.buffers()))
 
-    def _binary(self, words: NDArray[np.uint16]) -> bytes:
+    def _rendering(self, offer: _Offer) -> Rendering:
+        """The channel's codes as they go out, begun already if somebody read another channel before."""
         transfer = self.settings.transfer
-        if transfer.format == "BYTE":
-            # A code of 12 bits may lose all that is above 0, which means "no sample".
-            octets: NDArray[np.uint8] = np.maximum(words >> 8, 1).astype(np.uint8)
-            octets += np.uint8(0 if transfer.unsigned else 0x80)  # modulo 256: the sign bit
-            return octets.tobytes()
-        if not transfer.unsigned:
-            words += np.uint16(0x8000)  # modulo 65536: the sign bit
-        order: np.dtype[np.uint16] = np.dtype("<u2" if transfer.byte_order == "LSBF" else ">u2")
-        return words.astype(order, copy=False).tobytes()
+        encode = partial(
+            encoded, octets=transfer.format == "BYTE", unsigned=transfer.unsigned, big=transfer.byte_order == "MSBF"
+        )
+        made_for = offer.record, offer.bucket, offer.averaged, encode.keywords
+        if self._made_for != made_for:
+            for rendering in self._renderings.values():
+                rendering.drop()
+            self._made_for, self._renderings = made_for, {}
+        if offer.channel not in self._renderings:
+            codes = offer.record.codes(offer.channel, offer.bucket, averaged=offer.averaged)
+            self._renderings[offer.channel] = Rendering(codes, encode)
+        return self._renderings[offer.channel]
 
-    def _ascii(self, offer: _Offer, words: NDArray[np.uint16]) -> bytes:
+    @staticmethod
+    def _ascii(offer: _Offer) -> bytes:
+        codes = offer.record.codes(offer.channel, offer.bucket, averaged=offer.averaged)
+        words = np.concatenate([codes.block(begin) for begin in codes.begins])
         settings = offer.record.traces[offer.channel].settings
         volts = (words.astype(float) - 32768.0) * (settings.range_v / 65536.0) + settings.offset_v
         return ",".join([f" {value:.6E}" if value >= 0 else f"{value:.6E}" for value in volts.tolist()]).encode()

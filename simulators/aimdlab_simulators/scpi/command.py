@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from aimdlab_simulators.scpi.argument import Argument
 from aimdlab_simulators.scpi.errors import ScpiError
+from aimdlab_simulators.scpi.response import Stream
 from aimdlab_simulators.timebase import Cancellation
 
-Answer = str | bytes | int | float | None
+Answer = str | bytes | int | float | Stream | None
 _PATTERNS = "_scpi_patterns"
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
 
@@ -18,7 +19,7 @@ def command(*patterns: str) -> Callable[[Handler], Handler]:
     """Let a method ``(self, call: Call) -> Answer`` carry out the commands or queries that ``patterns`` spell.
 
     ``"[SOURce#:]FREQuency[:FIXed]"`` is a setting, with ``?`` at the end a query. A query returns str or bytes (sent
-    as they are), int (NR1) or float (NR3); a setting returns None.
+    as they are) or a Stream, int (NR1) or float (NR3); a setting returns None.
     """
 
     def mark(method: Handler) -> Handler:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from aimdlab_simulators.scpi.response import Buffer
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,16 @@ class Delays:
         if self.command_s:
             time.sleep(self.command_s)
 
-    def wait_for_transfer(self, count: int, begun_s: float | None = None) -> None:
-        """Let ``count`` bytes take their time on the link, from ``begun_s`` of the monotonic clock or from now."""
+    def wait_for_transfer(self, count: int) -> None:
+        """Let ``count`` bytes take their time on the link."""
         if math.isfinite(self.bytes_per_s):
-            now_s = time.monotonic()
-            until_s = (now_s if begun_s is None else begun_s) + count / self.bytes_per_s
-            time.sleep(max(0.0, until_s - now_s))
+            time.sleep(count / self.bytes_per_s)
+
+    def paced(self, buffers: Iterable[Buffer]) -> Iterator[Buffer]:
+        """The same buffers, each when it would have come over the link."""
+        begun_s, count = time.monotonic(), 0
+        for buffer in buffers:
+            if math.isfinite(self.bytes_per_s):
+                count += len(buffer)
+                time.sleep(max(0.0, begun_s + count / self.bytes_per_s - time.monotonic()))
+            yield buffer

@@ -11,6 +11,7 @@ from aimdlab_simulators.scpi.command import Answer, Call, patterns_of
 from aimdlab_simulators.scpi.delays import Delays
 from aimdlab_simulators.scpi.errors import ScpiError
 from aimdlab_simulators.scpi.pattern import CommandTree, parse_pattern
+from aimdlab_simulators.scpi.response import Response, Stream
 from aimdlab_simulators.scpi.status import ERROR_AVAILABLE, OPERATION_COMPLETE, Status
 from aimdlab_simulators.scpi.syntax import Unit, units
 from aimdlab_simulators.timebase import Cancellation, Timebase
@@ -83,6 +84,11 @@ class FrontEnd:
     # -- for servers and the control socket
 
     def handle(self, message: bytes, cancelled: Cancellation | None = None) -> bytes | None:
+        """The same as ``respond``, the response as a whole."""
+        response = self.respond(message, cancelled)
+        return None if response is None else response.whole()
+
+    def respond(self, message: bytes, cancelled: Cancellation | None = None) -> Response | None:
         """Carry out one program message (without its terminator); the response, or None if nothing was asked.
 
         After a syntax error the rest of the message is dropped; after any other error it goes on.
@@ -91,7 +97,7 @@ class FrontEnd:
             message: any bytes.
             cancelled: set when the client has gone; ends a wait for a pending operation.
         """
-        answers: list[bytes] = []
+        answers: list[bytes | Stream] = []
         path: tuple[str, ...] = ()
         with self.lock:
             self.activity += 1
@@ -106,7 +112,7 @@ class FrontEnd:
                 self.report_error(error.code, error.text)
             except _WaitAbandonedError:
                 return None
-        return b";".join(answers) if answers else None
+        return Response.of(answers) if answers else None
 
     def status_byte(self, *, message_available: bool = False) -> int:
         """The status byte (serial poll, HiSLIP AsyncStatusQuery, ``*STB?``)."""
@@ -202,7 +208,7 @@ class FrontEnd:
     # -- inside
 
     def _carry_out(
-        self, unit: Unit, path: tuple[str, ...], answers: list[bytes], cancelled: Cancellation | None
+        self, unit: Unit, path: tuple[str, ...], answers: list[bytes | Stream], cancelled: Cancellation | None
     ) -> tuple[str, ...]:
         """Run one unit; the path for the next one."""
         prefix = () if unit.common else path
@@ -218,7 +224,7 @@ class FrontEnd:
         try:
             answer: Answer = getattr(self, target)(call)
             if answer is not None:
-                answers.append(self.render(answer))
+                answers.append(answer if isinstance(answer, Stream) else self.render(answer))
             if call.excess:
                 self.report_error(-108, "Parameter not allowed")
         except ScpiError as error:

@@ -98,4 +98,9 @@ def receive_payload(connection: Connection, header: Header, limit_bytes: int = M
 
 def send(connection: Connection, kind: Kind, control: int, parameter: int, payload: bytes | memoryview = b"") -> None:
     """Send one message in one piece."""
-    connection.socket.sendall(b"".join((_HEADER.pack(b"HS", kind, control, parameter, len(payload)), payload)))
+    connection.send(header_of(kind, control, parameter, len(payload)), payload)
+
+
+def header_of(kind: Kind, control: int, parameter: int, length: int) -> bytes:
+    """The header of a message whose payload has ``length`` bytes."""
+    return _HEADER.pack(b"HS", kind, control, parameter, length)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-from aimdlab_simulators.scpi import ScpiInstrument
-from aimdlab_simulators.servers.hislip_messages import HEADER_BYTES, MAX_MESSAGE_BYTES, Kind, send
+from aimdlab_simulators.scpi import Response, ScpiInstrument
+from aimdlab_simulators.servers.hislip_messages import HEADER_BYTES, MAX_MESSAGE_BYTES, Kind, header_of
 from aimdlab_simulators.servers.hislip_session import Session
-from aimdlab_simulators.servers.wire import Wire
+from aimdlab_simulators.servers.wire import Wire, ask
 
 
 class SessionWire(Wire):
@@ -26,27 +26,22 @@ class SessionWire(Wire):
         self.message_id = 0
         self._instrument = instrument
 
-    def carry_out(self, message: bytes) -> bytes | None:
+    def carry_out(self, message: bytes) -> Response | None:
         """Let the instrument do ``message``."""
-        self._instrument.delays.wait_for_transfer(len(message))
-        answer = self._instrument.handle(message, self.session)
-        if answer is None:
-            return None
-        self._instrument.delays.wait_for_transfer(len(answer))
-        return answer + b"\n"
+        return ask(self._instrument, message, self.session)
 
-    def say(self, *responses: bytes, end: bool = True) -> None:
+    def say(self, *responses: Response, end: bool = True) -> None:
         """Send responses; without ``end`` the last message of the protocol is missing."""
         for response in responses:
-            _respond(self.session, response, self.message_id, end=end)
+            self._respond(response, self.message_id, end=end)
 
     def spill(self, data: bytes) -> None:
         """Bytes that are no message of the protocol."""
         self.session.synchronous.socket.sendall(data)
 
-    def later(self, response: bytes) -> Callable[[], None]:
+    def later(self, response: Response) -> Callable[[], None]:
         """What says ``response`` with the id of the message in hand."""
-        return partial(_respond, self.session, response, self.message_id, end=True)
+        return partial(self._respond, response, self.message_id, end=True)
 
     def break_off(self) -> NoReturn:
         """Reset the synchronous channel."""
@@ -56,13 +51,22 @@ class SessionWire(Wire):
         """Whether the client has gone or wants to be cleared."""
         return self.session.is_set()
 
-
-def _respond(session: Session, response: bytes, message_id: int, *, end: bool) -> None:
-    """Send a response in pieces that the client takes, unless it clears the device meanwhile."""
-    most = max(1, min(session.client_max_bytes, MAX_MESSAGE_BYTES) - HEADER_BYTES)
-    view = memoryview(response)
-    session.response_waits = True
-    while view and not session.clearing:
-        kind = Kind.DATA_END if end and len(view) <= most else Kind.DATA
-        send(session.synchronous, kind, 0, message_id, view[:most])
-        view = view[most:]
+    def _respond(self, response: Response, message_id: int, *, end: bool) -> None:
+        """Send a response in messages that the client takes, unless it clears the device meanwhile."""
+        session, left = self.session, response.size
+        most = max(1, min(session.client_max_bytes, MAX_MESSAGE_BYTES) - HEADER_BYTES)
+        session.response_waits = True
+        open_bytes = 0  # of the message in hand that are still to come
+        for buffer in self._instrument.delays.paced(response.buffers()):
+            view = memoryview(buffer)
+            while view:
+                head = b""
+                if not open_bytes:
+                    if session.clearing:
+                        return
+                    open_bytes = min(left, most)
+                    kind = Kind.DATA_END if end and open_bytes == left else Kind.DATA
+                    head = header_of(kind, 0, message_id, open_bytes)
+                part = view[:open_bytes]
+                session.synchronous.send(head, part)
+                left, open_bytes, view = left - len(part), open_bytes - len(part), view[len(part) :]

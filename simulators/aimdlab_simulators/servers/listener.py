@@ -13,6 +13,8 @@ from typing import NoReturn
 
 _JOIN_S = 5.0
 _BACKLOG = 64
+_COPIED_BYTES = 8192
+_MORE = getattr(socket, "MSG_MORE", 0)  # more comes at once: one packet, where the system knows how
 # The structure "linger", switched on with no time: closing resets the connection.
 _RESET = struct.pack("HH" if sys.platform == "win32" else "ii", 1, 0)
 
@@ -51,6 +53,15 @@ class Connection:
                 raise ConnectionResetError("the client has hung up")
             view = view[count:]
         return data
+
+    def send(self, head: bytes, body: bytes | memoryview) -> None:
+        """Send both; together if it is short, without a copy if it is long."""
+        if len(body) > _COPIED_BYTES:
+            if head:
+                self.socket.sendall(head, _MORE)
+            self.socket.sendall(body)
+        else:
+            self.socket.sendall(b"".join((head, body)))
 
     def hang_up(self) -> None:
         """End the conversation; any thread that reads or writes here is released."""

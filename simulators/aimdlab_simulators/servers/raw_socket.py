@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-from aimdlab_simulators.scpi import ScpiInstrument
+from aimdlab_simulators.scpi import Response, ScpiInstrument
 from aimdlab_simulators.servers.framing import LIMIT_BYTES, Framer, MessageTooLargeError
 from aimdlab_simulators.servers.listener import Connection, Listener
-from aimdlab_simulators.servers.wire import Gate, Wire, exchange
+from aimdlab_simulators.servers.wire import Gate, Wire, ask, exchange
 
 _CHUNK_BYTES = 1 << 20
 
@@ -64,21 +64,17 @@ class _Stream(Wire):
         self._instrument = instrument
         self._connection = connection
 
-    def carry_out(self, message: bytes) -> bytes | None:
-        self._instrument.delays.wait_for_transfer(len(message))
-        answer = self._instrument.handle(message, self._connection)
-        if answer is None:
-            return None
-        self._instrument.delays.wait_for_transfer(len(answer))
-        return answer + b"\n"
+    def carry_out(self, message: bytes) -> Response | None:
+        return ask(self._instrument, message, self._connection)
 
-    def say(self, *responses: bytes, end: bool = True) -> None:  # noqa: ARG002 - a stream has no end but the line feed
-        self._connection.socket.sendall(responses[0] if len(responses) == 1 else b"".join(responses))
+    def say(self, *responses: Response, end: bool = True) -> None:  # noqa: ARG002 - a stream has no end but the line feed
+        for buffer in self._instrument.delays.paced(Response.joined(responses).buffers()):
+            self._connection.socket.sendall(buffer)
 
     def spill(self, data: bytes) -> None:
         self._connection.socket.sendall(data)
 
-    def later(self, response: bytes) -> Callable[[], None]:
+    def later(self, response: Response) -> Callable[[], None]:
         return partial(self.say, response)
 
     def break_off(self) -> NoReturn:

@@ -7,6 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
+from aimdlab_simulators.scpi import Response, ScpiInstrument
+from aimdlab_simulators.timebase import Cancellation
+
 
 class Wire(ABC):
     """A conversation: a message is carried out, what the instrument answers is said.
@@ -23,11 +26,11 @@ class Wire(ABC):
         self.held: Callable[[], None] | None = None
 
     @abstractmethod
-    def carry_out(self, message: bytes) -> bytes | None:
+    def carry_out(self, message: bytes) -> Response | None:
         """Let the instrument do ``message``; its response with the terminator, or None."""
 
     @abstractmethod
-    def say(self, *responses: bytes, end: bool = True) -> None:
+    def say(self, *responses: Response, end: bool = True) -> None:
         """Send responses, each complete or, without ``end``, broken off where it stops."""
 
     @abstractmethod
@@ -35,7 +38,7 @@ class Wire(ABC):
         """Put bytes on the connection as they are, outside of any response."""
 
     @abstractmethod
-    def later(self, response: bytes) -> Callable[[], None]:
+    def later(self, response: Response) -> Callable[[], None]:
         """What says ``response`` as the answer to the message in hand, whatever was said in between."""
 
     @abstractmethod
@@ -61,3 +64,10 @@ def exchange(message: bytes, wire: Wire, gate: Gate | None) -> None:
         gate.exchange(message, wire)
     elif (response := wire.carry_out(message)) is not None:
         wire.say(response)
+
+
+def ask(instrument: ScpiInstrument, message: bytes, cancelled: Cancellation) -> Response | None:
+    """Carry out ``message`` after the time that it takes on the link; the response with its terminator, or None."""
+    instrument.delays.wait_for_transfer(len(message))
+    response = instrument.respond(message, cancelled)
+    return None if response is None else response.ended(b"\n")

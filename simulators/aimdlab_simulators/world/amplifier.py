@@ -12,7 +12,7 @@ from aimdlab_simulators.world.output_stage import OutputStage
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.pieces import Pieces, filtered
 from aimdlab_simulators.world.signal import Signal, Volts
-from aimdlab_simulators.world.stepped import exact_pieces, near_pieces, sampled_pieces
+from aimdlab_simulators.world.stepped import Parts, exact_pieces, near_pieces, sampled_pieces, samples_of
 
 # After so many time constants what was before has decayed by e^-45 (3e-20).
 _FORGOTTEN = 45.0
@@ -42,9 +42,8 @@ class VoltageAmplifier:
 
     def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
-        pieces = self.pieces(t0_s, t0_s + (n - 1) * dt_s, near=False)
-        if pieces is not None:
-            return pieces.samples(0.0, dt_s, n)
+        if (parts := self.parts(t0_s, t0_s + (n - 1) * dt_s)) is not None:
+            return samples_of(parts, dt_s, n)
         if dt_s > _NEGLIGIBLE * self._time_constant_s:
             volts = self._switched(t0_s, dt_s, n)
         else:
@@ -61,6 +60,11 @@ class VoltageAmplifier:
             factors = (*factors, 0.0)
         ends = [max(-self._clip_v, min(self._clip_v, volts * self._gain * f)) for volts in source_v for f in factors]
         return min(ends), max(ends)
+
+    def parts(self, start_s: float, end_s: float) -> Parts | None:
+        """What its samples are made of (see ``stepped.parts_of``)."""
+        pieces = self.pieces(start_s, end_s, near=False)
+        return None if pieces is None else [(pieces, 0.0)]
 
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
         """The output as pieces (see ``stepped.Stepped``)."""

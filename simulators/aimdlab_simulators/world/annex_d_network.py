@@ -12,7 +12,15 @@ from aimdlab.standard.annex_d import TABLE_D_1, values
 from aimdlab_simulators.world.config import AnnexDNetworkConfig
 from aimdlab_simulators.world.pieces import Pieces, bounds_of, filtered
 from aimdlab_simulators.world.signal import Signal, Volts
-from aimdlab_simulators.world.stepped import exact_pieces, near_pieces, sum_of_pieces
+from aimdlab_simulators.world.stepped import (
+    Parts,
+    Share,
+    exact_pieces,
+    near_pieces,
+    samples_of,
+    sum_of_parts,
+    sum_of_pieces,
+)
 
 # The points of a world file by node of the interface.
 _NODES = {"C": "C", "D": "D", "port": "F", "K": "K"}
@@ -69,10 +77,16 @@ class FilteredPoint:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
         if not self._transfer.rates_per_s.size:
             return self._transfer.direct * self._source.samples(t0_s, dt_s, n)
-        source = exact_pieces(self._source, t0_s - self._memory_s, t0_s + (n - 1) * dt_s)
-        if source is None:
-            return self._in_fine_steps(t0_s, dt_s, n)
-        return filtered(source, self._transfer)[0].samples(self._memory_s, dt_s, n)
+        if (parts := self.parts(t0_s, t0_s + (n - 1) * dt_s)) is not None:
+            return samples_of(parts, dt_s, n)
+        return self._in_fine_steps(t0_s, dt_s, n)
+
+    def parts(self, start_s: float, end_s: float) -> Parts | None:
+        """What its samples are made of (see ``stepped.parts_of``)."""
+        if not self._transfer.rates_per_s.size:
+            return Share(self._source, self._transfer.direct).parts(start_s, end_s)
+        source = exact_pieces(self._source, start_s - self._memory_s, end_s)
+        return None if source is None else [(filtered(source, self._transfer)[0], self._memory_s)]
 
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
         """The voltage as pieces (see ``stepped.Stepped``)."""
@@ -112,12 +126,15 @@ class SumOfPoints:
 
     def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
+        if (parts := self.parts(t0_s, t0_s + (n - 1) * dt_s)) is not None:
+            return samples_of(parts, dt_s, n)
         volts = self._parts[0].samples(t0_s, dt_s, n)
-        pieces = exact_pieces(self._parts[1], t0_s, t0_s + (n - 1) * dt_s)
-        if pieces is None:
-            volts += self._parts[1].samples(t0_s, dt_s, n)
-            return volts
-        return pieces.samples(0.0, dt_s, n, onto=volts)
+        volts += self._parts[1].samples(t0_s, dt_s, n)
+        return volts
+
+    def parts(self, start_s: float, end_s: float) -> Parts | None:
+        """What its samples are made of (see ``stepped.parts_of``)."""
+        return sum_of_parts(self._parts, start_s, end_s)
 
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
         """The sum of both (see ``stepped.Stepped``)."""

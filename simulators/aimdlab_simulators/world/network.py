@@ -8,7 +8,7 @@ import numpy as np
 
 from aimdlab_simulators.world.pieces import Pieces
 from aimdlab_simulators.world.signal import Signal, Silence, Volts
-from aimdlab_simulators.world.stepped import Share, sum_of_pieces
+from aimdlab_simulators.world.stepped import Parts, Share, samples_of, sum_of_parts, sum_of_pieces
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,27 @@ class NetworkPoint:
 
     def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""
+        if (parts := self.parts(t0_s, t0_s + (n - 1) * dt_s)) is not None:
+            return samples_of(parts, dt_s, n)
         volts = self._injected.samples(t0_s, dt_s, n)
         volts *= self._injected_ratio
         if not isinstance(self._device, Silence):
             volts += self._device_ratio * self._device.samples(t0_s, dt_s, n)
         return volts
 
+    def parts(self, start_s: float, end_s: float) -> Parts | None:
+        """What its samples are made of (see ``stepped.parts_of``)."""
+        return sum_of_parts(self._shares(), start_s, end_s)
+
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
         """The sum of both (see ``stepped.Stepped``)."""
+        return sum_of_pieces(self._shares(), start_s, end_s, near=near)
+
+    def _shares(self) -> list[Share]:
         parts = [Share(self._injected, self._injected_ratio)]
         if not isinstance(self._device, Silence):
             parts.append(Share(self._device, self._device_ratio))
-        return sum_of_pieces(parts, start_s, end_s, near=near)
+        return parts
 
     def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Lowest and highest volts: the sum of both parts' bounds."""

@@ -19,7 +19,7 @@ from aimdlab_simulators.world.pacemaker_timing import PacemakerTiming
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.pieces import Pieces, bounds_of
 from aimdlab_simulators.world.signal import Signal, Volts
-from aimdlab_simulators.world.stepped import exact_pieces
+from aimdlab_simulators.world.stepped import Parts, exact_pieces
 
 __all__ = ["Pacemaker", "PacemakerSettings"]
 
@@ -138,6 +138,11 @@ class Pacemaker:
                 volts = self._clamp.limited(injected + volts) - injected
                 volts += self._clamp.offset(source, t0_s, end_s).samples(0.0, dt_s, n)
         return volts
+
+    def parts(self, start_s: float, end_s: float) -> Parts | None:
+        """What its samples are made of (see ``stepped.parts_of``)."""
+        pieces = self.pieces(start_s, end_s, near=False)
+        return None if pieces is None else [(pieces, 0.0)]
 
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:  # noqa: ARG002
         """The same as pieces (see ``stepped.Stepped``); None if clamp diodes meet a curve."""

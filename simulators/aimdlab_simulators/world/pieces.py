@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.signals.transfer import Transfer
+from aimdlab_simulators.world.sampling import PieceSamples
 from aimdlab_simulators.world.signal import Volts
 
 Floats = NDArray[np.float64]
@@ -21,9 +21,9 @@ Indices = NDArray[np.int64]
 
 # What has decayed by e^-45 (3e-20) cannot be seen any more, in no digit of what it is added to.
 _FORGOTTEN = 45.0
-# A tail below this is left out of samples, far below what any oscilloscope resolves.
-_UNSEEN_V = 1e-12
-_AT_ONCE = 16_384
+_LEFT = math.exp(-_FORGOTTEN)
+# So many pieces at once that what is in hand stays in the processor's cache.
+_AT_ONCE = 4096
 # Two rates nearer to each other than this share of them are put so far apart.
 _APART = 1e-5
 
@@ -100,30 +100,10 @@ class Pieces:
 
     def samples(self, first_s: float, dt_s: float, n: int, onto: Volts | None = None) -> Volts:
         """Volts at ``first_s + i * dt_s`` after the window's beginning, shape (n,), added ``onto`` others if given."""
-        at = self._first_samples(first_s, dt_s, n)
-        counts = np.diff(at, append=n)
-        used = counts > 0
-        at, counts, begins_s, levels = at[used], counts[used], self.begins_s[used], self.levels[used]
-        volts = np.zeros(n) if onto is None else onto
-        if levels.any():
-            if onto is None:
-                volts = np.repeat(levels, counts)
-            else:
-                volts += np.repeat(levels, counts)
-        since_s = np.maximum(first_s + at * dt_s - begins_s, 0.0)
-        for tail, rate in zip(self.tails[:, used], self.rates.tolist(), strict=True):
-            _add_tail(volts, at, counts, tail * decayed(rate, since_s), rate * dt_s)
+        volts = np.empty(n) if onto is None else onto
+        if n:
+            PieceSamples(self, first_s, dt_s, n).add(0, volts, fresh=onto is None)
         return volts
-
-    def _first_samples(self, first_s: float, dt_s: float, n: int) -> Indices:
-        """The number of the first sample in every piece, n if there is none; the first piece has sample 0."""
-        at = np.clip(np.ceil((self.begins_s - first_s) / dt_s), 0, n).astype(np.int64)
-        # The division may be off by one where a sample lies on a step.
-        at += first_s + at * dt_s < self.begins_s
-        at -= (first_s + (at - 1) * dt_s >= self.begins_s) & (at > 0)
-        np.minimum(at, n, out=at)
-        at[0] = 0
-        return at
 
 
 def decayed(rate: Floats | float, since_s: Floats | float) -> Floats:
@@ -153,52 +133,49 @@ def filtered(pieces: Pieces, transfer: Transfer, states: Floats | None = None) -
     rates = np.array([_apart(rate, pieces.rates) for rate in (-transfer.rates_per_s).tolist()])
     gains = transfer.gains * rates / -transfer.rates_per_s  # what is settled stays as it is
     shares = 1.0 / (rates[:, np.newaxis] - pieces.rates)
-    durations_s = pieces.durations_s
-    # What the modes would be if they had no memory of their own: they are followed from piece to piece.
-    settled = pieces.levels / rates[:, np.newaxis]
-    begin, end = settled, settled
-    if pieces.rates.size:
-        at_end = pieces.tails * decayed(pieces.rates[:, np.newaxis], durations_s)
-        for j in range(pieces.rates.size):
-            begin = begin + shares[:, j : j + 1] * pieces.tails[j]
-            end = end + shares[:, j : j + 1] * at_end[j]
-    jumps = np.zeros_like(begin)
-    jumps[:, 1:] = end[:, :-1] - begin[:, 1:]
-    if states is not None:
-        jumps[:, 0] = states - begin[:, 0]
-    own = decaying_sums(pieces.begins_s, jumps, rates)
-    after = end[:, -1] + own[:, -1] * decayed(rates, float(durations_s[-1]))
     through = transfer.direct + (gains[:, np.newaxis] * shares).sum(axis=0)
+    tails = np.empty((pieces.rates.size + rates.size, pieces.begins_s.size))
+    np.multiply(through[:, np.newaxis], pieces.tails, out=tails[: pieces.rates.size])
+    durations_s = pieces.durations_s
+    for first in range(0, pieces.begins_s.size, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        # What the modes would be if they had no memory of their own: they are followed from piece to piece.
+        settled = pieces.levels[part] / rates[:, np.newaxis]
+        begin, end = settled, settled
+        if pieces.rates.size:
+            at_end = pieces.tails[:, part] * decayed(pieces.rates[:, np.newaxis], durations_s[part])
+            for j in range(pieces.rates.size):
+                begin = begin + shares[:, j : j + 1] * pieces.tails[j, part]
+                end = end + shares[:, j : j + 1] * at_end[j]
+        jumps = np.empty_like(begin)
+        jumps[:, 1:] = end[:, :-1] - begin[:, 1:]
+        jumps[:, 0] = 0.0 if states is None else states - begin[:, 0]
+        own = decaying_sums(pieces.begins_s[part], jumps, rates)
+        states = end[:, -1] + own[:, -1] * decayed(rates, float(durations_s[part][-1]))
+        np.multiply(gains[:, np.newaxis], own, out=tails[pieces.rates.size :, part])
     answer = Pieces(
         pieces.start_s,
         pieces.begins_s,
         transfer.dc * pieces.levels,
         pieces.length_s,
-        np.concatenate([through[:, np.newaxis] * pieces.tails, gains[:, np.newaxis] * own]),
+        tails,
         np.concatenate([pieces.rates, rates]),
     )
-    return answer, after
+    return answer, np.zeros(0) if states is None else states
 
 
 def decaying_sums(begins_s: Floats, jumps: Volts, rates: Floats) -> Volts:
     """The sum over all jumps up to now of ``jump * exp(-rate * age)``, right after each, shape (m, n)."""
-    sums, reach = jumps.copy(), 1
-    while reach < begins_s.size:
-        age = rates[:, np.newaxis] * (begins_s[reach:] - begins_s[:-reach])
-        # Decided for each by itself, so that its bits do not depend on how long the window is.
-        seen = age <= _FORGOTTEN
-        some = seen.any(axis=1)
-        if not some.any():
-            break
-        if not some.all():
-            age, seen = age[some], seen[some]
-        left = np.exp(-np.minimum(age, _FORGOTTEN))
-        left *= seen
-        if some.all():
-            sums[:, reach:] += left * sums[:, :-reach]
-        else:
-            sums[some, reach:] += left * sums[some, :-reach]
-        reach *= 2
+    sums, gaps_s = jumps.copy(), np.diff(begins_s)
+    for row, rate in zip(sums, rates.tolist(), strict=True):
+        left, reach = np.exp(np.maximum(gaps_s * -rate, -_FORGOTTEN - 1.0)), 1
+        while True:
+            # Decided for each by itself, so that its bits do not depend on how long the window is.
+            left *= left >= _LEFT
+            if not left.any():
+                break
+            row[reach:] += left * row[:-reach]
+            left, reach = left[reach:] * left[:-reach], 2 * reach
     return sums
 
 
@@ -219,33 +196,6 @@ def joined(parts: list[Pieces]) -> Pieces:
         np.concatenate(tails, axis=1),
         rates,
     )
-
-
-def _add_tail(volts: Volts, at: Indices, counts: Indices, heights: Volts, per_sample: float) -> None:
-    """Add to each piece's samples its tail, ``heights`` at the first of them, as long as it can be seen."""
-    with np.errstate(divide="ignore"):
-        seen = np.log(np.abs(heights) / _UNSEEN_V) / per_sample
-    lengths = np.clip(np.ceil(seen), 0, counts).astype(np.int64)
-    there = np.flatnonzero(lengths)
-    if not there.size:
-        return
-    at, heights, lengths = at[there], heights[there], lengths[there]
-    ends = np.cumsum(lengths)
-    # So many at once that what is in hand stays in the processor's cache; one long piece is a matter of its own.
-    cuts = np.searchsorted(ends, np.arange(0, ends[-1], _AT_ONCE)[1:], "left") + 1
-    for first, last in pairwise(np.unique(np.concatenate([[0], cuts, [ends.size]])).tolist()):
-        if last - first == 1:
-            piece = np.exp(np.arange(int(lengths[first])) * -per_sample)
-            piece *= heights[first]
-            volts[at[first] : at[first] + lengths[first]] += piece
-            continue
-        length = lengths[first:last]
-        begins = np.cumsum(length) - length
-        index = np.arange(int(length.sum()))
-        tail = np.exp((index - np.repeat(begins, length)) * -per_sample)
-        tail *= np.repeat(heights[first:last], length)
-        index += np.repeat(at[first:last] - begins, length)
-        volts[index] += tail
 
 
 def _apart(rate: float, others: Floats) -> float:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from aimdlab_simulators.timebase import SimulatorError
 from aimdlab_simulators.world import noise
-from aimdlab_simulators.world.signal import Signal, Silence, Volts
+from aimdlab_simulators.world.signal import Signal, Silence
 from aimdlab_simulators.world.unplugged import Unplugged
 
 _STEP_BITS = 32
@@ -55,7 +53,11 @@ class Acquisitions:
 
 
 class ScopeInput:
-    """One input connector."""
+    """One input connector.
+
+    Attributes:
+        key: of its noise.
+    """
 
     DISTURBANCES: tuple[str, ...] = ("unplug",)
 
@@ -63,7 +65,7 @@ class ScopeInput:
         self.errors = errors
         self._node: Signal = Silence()
         self._unplugged: Unplugged | None = None
-        self._key = noise.stream_key(seed, f"scope/{name}")
+        self.key = noise.stream_key(seed, f"scope/{name}")
 
     def connect(self, node: Signal) -> None:
         """Put the probe on ``node``."""
@@ -92,22 +94,3 @@ class ScopeInput:
         if not self.errors.connected:
             return Silence()
         return self._node if self._unplugged is None else self._unplugged
-
-    def volts(
-        self, t0_s: float, dt_s: float, n: int, *, counter: tuple[int, int], first: int = 0, stride: int = 1
-    ) -> Volts:
-        """Volts at the connector at ``t0_s + i * dt_s``, shape (n,).
-
-        Sample i takes noise number ``first + i * stride`` of the acquisition ``counter``, so that a thinned-out reading
-        holds the very samples of the full one.
-        """
-        errors = self.errors
-        volts = self.signal.samples(t0_s, dt_s, n)
-        volts *= (1.0 + errors.gain_error) / errors.attenuation
-        if errors.offset_error_v:
-            volts += errors.offset_error_v
-        if errors.noise_v:
-            numbers = noise.gaussian(self._key, counter, first, stride, n)
-            numbers *= np.float32(errors.noise_v)
-            volts += numbers
-        return volts

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
+
+import numpy as np
 
 from aimdlab_simulators.world.pieces import Pieces
 from aimdlab_simulators.world.signal import Signal, Volts
 from aimdlab_simulators.world.steps import GRID_S, sampled
+
+# Pieces of which the samples of a window are the sum, each with the time from its beginning to the window's.
+Parts = Sequence[tuple[Pieces, float]]
+
+_remembered = threading.local()
 
 
 class Stepped(Protocol):
@@ -25,6 +34,16 @@ class Stepped(Protocol):
         ...
 
 
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Meanwhile this thread asks each signal for each window once; for whoever holds the lock of the world."""
+    _remembered.known = {}
+    try:
+        yield
+    finally:
+        _remembered.known = None
+
+
 def exact_pieces(signal: Signal, start_s: float, end_s: float) -> Pieces | None:
     """The pieces of a signal of held levels, or of what a linear node makes of them; None of any other."""
     return _pieces(signal, start_s, end_s, near=False)
@@ -36,9 +55,46 @@ def near_pieces(signal: Signal, start_s: float, end_s: float) -> Pieces:
     return sampled_pieces(signal, start_s, end_s) if pieces is None else pieces
 
 
+def parts_of(signal: Signal, start_s: float, end_s: float) -> Parts | None:
+    """What the samples of the window are the sum of; None of a signal that must be asked for them.
+
+    Whoever asks holds the lock of the world, so that what several parts are made of is the same.
+    """
+    if not hasattr(signal, "parts"):
+        return None
+    parts: Parts | None = signal.parts(start_s, end_s)
+    return parts
+
+
+def samples_of(parts: Parts, dt_s: float, n: int) -> Volts:
+    """The sum of parts at the first of their times and every ``dt_s``, shape (n,)."""
+    volts: Volts | None = None
+    for pieces, start_s in parts:
+        volts = pieces.samples(start_s, dt_s, n, onto=volts)
+    return np.zeros(n) if volts is None else volts
+
+
 def _pieces(signal: Signal, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
     # Asked thousands of times a second: isinstance with a Protocol takes longer than the rest.
-    return cast("Stepped", signal).pieces(start_s, end_s, near=near) if hasattr(signal, "pieces") else None
+    if not hasattr(signal, "pieces"):
+        return None
+    known: dict[tuple[int, float, float, bool], Pieces | None] | None = getattr(_remembered, "known", None)
+    if known is None:
+        return cast("Stepped", signal).pieces(start_s, end_s, near=near)
+    key = id(signal), start_s, end_s, near
+    if key not in known:
+        known[key] = cast("Stepped", signal).pieces(start_s, end_s, near=near)
+    return known[key]
+
+
+def sum_of_parts(parts: Iterable[Signal], start_s: float, end_s: float) -> Parts | None:
+    """The parts of the sum of signals; None if one of them gives none."""
+    total: list[tuple[Pieces, float]] = []
+    for part in parts:
+        if (found := parts_of(part, start_s, end_s)) is None:
+            return None
+        total += found
+    return total
 
 
 def sum_of_pieces(parts: Iterable[Signal], start_s: float, end_s: float, *, near: bool) -> Pieces | None:
@@ -72,6 +128,11 @@ class Share:
         volts = self._source.samples(t0_s, dt_s, n)
         volts *= self._share
         return volts
+
+    def parts(self, start_s: float, end_s: float) -> Parts | None:
+        """The source's parts."""
+        parts = parts_of(self._source, start_s, end_s)
+        return None if parts is None else [(pieces.scaled(self._share), at_s) for pieces, at_s in parts]
 
     def bounds(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Lowest and highest volts within the closed interval."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from aimdlab_simulators.world.pieces import Pieces
 from aimdlab_simulators.world.signal import Signal, Volts
-from aimdlab_simulators.world.stepped import exact_pieces, near_pieces
+from aimdlab_simulators.world.stepped import Parts, exact_pieces, near_pieces, parts_of
 
 
 class Unplugged:
@@ -32,6 +32,10 @@ class Unplugged:
         """Lowest and highest volts within the closed interval; never too narrow."""
         low, high = self._node.bounds(start_s, end_s)
         return (min(low, 0.0), max(high, 0.0)) if self._within(start_s, end_s) else (low, high)
+
+    def parts(self, start_s: float, end_s: float) -> Parts | None:
+        """What its samples are made of where the probe is on throughout (see ``stepped.parts_of``)."""
+        return None if self._within(start_s, end_s) else parts_of(self._node, start_s, end_s)
 
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
         """The node's pieces where the probe is on throughout; None elsewhere."""

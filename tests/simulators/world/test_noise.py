@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from aimdlab_simulators.world import noise
 from aimdlab_simulators.world.scope_input import Acquisitions, InputErrors, ScopeInput
+from aimdlab_simulators.world.window import Window
 
 KEY = noise.stream_key(1, "scope/a.1")
 
@@ -19,19 +22,40 @@ def test_every_reading_of_a_stream_agrees(first: int, stride: int, n: int) -> No
     assert noise.gaussian(KEY, (3, 4), first, stride, n).tolist() == one_by_one
 
 
-def test_it_is_normal() -> None:
-    numbers = noise.gaussian(KEY, (0, 0), 0, 1, 1_000_000).astype(float)
-    assert numbers.mean() == pytest.approx(0, abs=0.005)
-    assert numbers.std() == pytest.approx(1, abs=0.005)
+@pytest.mark.parametrize("stride", [1, 4, 40])
+def test_it_is_normal_and_white(stride: int) -> None:
+    """Within what as many independent numbers show, but for the correlations that decision 30 allows."""
+    n = 1 << 20
+    numbers = np.concatenate([noise.gaussian(KEY, (0, 7), k * n * stride // 4, stride, n // 4) for k in range(4)])
+    numbers = numbers.astype(float)
+    assert abs(numbers.mean()) < 5 / np.sqrt(n)
+    assert abs(numbers.var() - 1) < 5 * np.sqrt(2 / n)
+    assert abs((numbers**3).mean()) < 5 * np.sqrt(15 / n)
+    assert abs((numbers**4).mean() - 3) < 5 * np.sqrt(96 / n)
     for sigma, share in ((1, 0.31731), (2, 0.045500), (3, 0.0026998), (4, 6.334e-5)):
-        assert np.mean(np.abs(numbers) > sigma) == pytest.approx(share, rel=0.02 + 4 / np.sqrt(share * 1e6))
-    assert np.abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.005
+        assert np.mean(np.abs(numbers) > sigma) == pytest.approx(share, rel=6 / np.sqrt(share * n))
+    assert np.abs(correlations(numbers, numbers)[1:]).max() < 0.01
+    # No band of frequencies has more or less of it: 64 bands of 8192 frequencies each.
+    power = np.abs(np.fft.rfft(numbers)[1:]) ** 2 / n
+    assert np.abs(power.reshape(64, -1).mean(axis=1) - 1).max() < 0.06
+    # Means over stretches vary as those of independent numbers do.
+    for length in (16, 256, 4096):
+        means = numbers.reshape(-1, length).mean(axis=1)
+        assert means.var() * length == pytest.approx(1, rel=5 * np.sqrt(2 / means.size))
+
+
+def correlations(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Over the first half of all lags."""
+    n = one.size
+    spectrum = np.fft.rfft(one, 2 * n) * np.conj(np.fft.rfft(other, 2 * n))
+    return np.asarray(np.fft.irfft(spectrum)[: n // 2] / n)
 
 
 @pytest.mark.parametrize("other", [(KEY, (0, 1)), (KEY, (1, 0)), (noise.stream_key(2, "scope/a.1"), (0, 0))])
 def test_streams_differ(other: tuple[int, tuple[int, int]]) -> None:
-    numbers = noise.gaussian(KEY, (0, 0), 0, 1, 1000)
-    assert abs(np.corrcoef(numbers, noise.gaussian(*other, 0, 1, 1000))[0, 1]) < 0.15
+    numbers = noise.gaussian(KEY, (0, 0), 0, 1, 1 << 18).astype(float)
+    others = noise.gaussian(*other, 0, 1, 1 << 18).astype(float)
+    assert np.abs(correlations(numbers, others)).max() < 0.025
 
 
 def test_the_key_of_an_acquisition_is_its_place_in_the_attempt() -> None:
@@ -57,6 +81,7 @@ def test_an_unplugged_probe_shows_noise_alone() -> None:
         errors = InputErrors(noise_v=0.01, gain_error=0.01, offset_error_v=0.5, attenuation=10.0, connected=connected)
         connector = ScopeInput(errors, seed=1, name="x")
         connector.connect(One())
-        volts = connector.volts(0.0, 1e-6, 10_000, counter=(0, 0))
+        window = Window(connector, t0_s=0.0, dt_s=1e-6, n=10_000, counter=(0, 0), lock=threading.RLock())
+        volts = window.reading(0, 1, 10_000, gain=1.0, offset=0.0).block(0)
         assert volts.mean() == pytest.approx(level, abs=1e-3)
         assert volts.std() == pytest.approx(0.01, rel=0.05)
