@@ -7,14 +7,14 @@ only while the device monitor shows one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray, Trace, clipped_samples
+from aimdlab.scoring.codes import BoolArray, FloatArray, Indices, IntArray, Trace, clipped_at
 from aimdlab.scoring.injection import ExpectedInjection
 from aimdlab.scoring.played import Played
-from aimdlab.scoring.runs import Indices, inside
+from aimdlab.scoring.runs import Stretches, stretches
 
 _EDGE = 1.5
 """Samples on each side of an edge of a device pulse that may lie on it, by the times known of it."""
@@ -60,7 +60,8 @@ class BackCoupling:
         last = (paced.ends_s - capture.t0_s) / dt
         self.touched = _covered(n, first - _EDGE, last + _EDGE)
         self.edges = _covered(n, first - _EDGE, first + _EDGE) | _covered(n, last - _EDGE, last + _EDGE)
-        body = np.flatnonzero(self.touched & ~self.edges)
+        body = self.touched.indices()
+        body = body[~self.edges.hold(body)]
         self._body = body
         at_s = capture.t0_s + body * dt
         self._of = np.clip(np.searchsorted(paced.starts_s, at_s, side="right") - 1, 0, None)
@@ -68,13 +69,11 @@ class BackCoupling:
 
     def roughly_removed(self) -> Trace:
         """With the share that the network gives taken away, and edges bridged; enough to find the signal's clock."""
-        codes = self._trace.codes.copy()
-        codes[self._body] -= self._in_codes(self._share * self._paced.amplitudes_v[self._of])
-        at = np.flatnonzero(self.edges)
-        if at.size:
-            sure = np.where(self.edges, 0, np.arange(codes.size))
-            codes[at] = codes[np.maximum.accumulate(sure)[at]]
-        return replace(self._trace, codes=codes)
+        taken = self._in_codes(self._share * self._paced.amplitudes_v[self._of])
+        bodies = self._trace.changed(self._body, self._codes(self._body) - taken, self._trace.clipped)
+        edges = self.edges
+        last_sure = np.repeat(np.maximum(edges.begin - 1, 0), edges.end - edges.begin)
+        return bodies.changed(edges.indices(), bodies.take(last_sure).astype(np.int32), self._trace.clipped)
 
     def removed(self, played: Played, expected: ExpectedInjection) -> Trace:
         """With what the pulses explain taken away.
@@ -86,23 +85,22 @@ class BackCoupling:
         if not self._paced.starts_s.size:
             return self._trace
         trace = self._trace
-        codes = trace.codes.copy()
-        rest_v = self._volts(self._body) - self._expected_v(self._body, played, expected.ivamp_v)
-        codes[self._body] -= self._in_codes(self._shift_v(rest_v, self._clear_of_edges(played)))
-        edges = np.flatnonzero(self.edges)
+        rest_v = trace.volts(self._body) - self._expected_v(self._body, played, expected.ivamp_v)
+        taken = self._in_codes(self._shift_v(rest_v, self._clear_of_edges(played)))
+        bodies = trace.changed(self._body, self._codes(self._body) - taken, trace.clipped)
+        edges = self.edges.indices()
         expected_v = self._expected_v(edges, played, expected.ivamp_v)
         largest_v = (1.0 + _PULSE_TOLERANCE) * float(np.abs(self._paced.amplitudes_v).max())
         # The edge of a pulse A or B may be there as well, a little earlier or later than the clock says.
-        explained = np.abs(self._volts(edges) - expected_v) <= largest_v + expected.ivamp_v
+        explained = np.abs(trace.volts(edges) - expected_v) <= largest_v + expected.ivamp_v
         edges, expected_v = edges[explained], expected_v[explained]
-        codes[edges] = self._in_codes(expected_v - trace.offset)
-        clipped = clipped_samples(trace.capture)
-        clipped[edges] = False
-        return replace(trace, codes=codes, clipped=int(np.count_nonzero(clipped)))
+        clipped = trace.clipped
+        if clipped:
+            clipped = int(np.count_nonzero(~np.isin(clipped_at(trace.capture), edges)))
+        return bodies.changed(edges, self._in_codes(expected_v - trace.offset), clipped)
 
-    def _volts(self, at: Indices) -> FloatArray:
-        volts: FloatArray = self._trace.codes[at].astype(np.float64) * self._trace.scale + self._trace.offset
-        return volts
+    def _codes(self, at: Indices) -> IntArray:
+        return self._trace.take(at).astype(np.int32)
 
     def _expected_v(self, at: Indices, played: Played, ivamp_v: float) -> FloatArray:
         times_s = self._trace.capture.t0_s + at.astype(np.float64) * self._trace.capture.dt_s
@@ -150,7 +148,7 @@ class BackCoupling:
         return np.round(volts / self._trace.scale).astype(np.int32)
 
 
-def _covered(n: int, first: FloatArray, last: FloatArray) -> BoolArray:
-    """Shape (n,): true from each ``first`` to each ``last``, both sample positions and included."""
+def _covered(n: int, first: FloatArray, last: FloatArray) -> Stretches:
+    """From each ``first`` to each ``last``, both sample positions and included."""
     begin = np.clip(np.ceil(first), 0, n).astype(np.intp)
-    return inside(begin, np.maximum(np.clip(np.floor(last) + 1, 0, n).astype(np.intp), begin), n)
+    return stretches(begin, np.maximum(np.clip(np.floor(last) + 1, 0, n).astype(np.intp), begin), n)

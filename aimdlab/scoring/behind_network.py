@@ -13,8 +13,8 @@ import numpy as np
 
 from aimdlab.capture import Capture
 from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
-from aimdlab.scoring.codes import Trace, trace_of
-from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses, plateau_sums, quality_problem
+from aimdlab.scoring.codes import FloatArray, Indices, Trace, trace_of
+from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses, monitor_pulses, plateau_sums, quality_problem
 from aimdlab.scoring.lagged_leak import LeakFit, LeakPath
 from aimdlab.scoring.lagged_pulses import fit_lagged_pulses, samples_fitted
 from aimdlab.scoring.paced_verify import BackPulse
@@ -29,7 +29,7 @@ from aimdlab.scoring.pulses import (
     unresolved,
 )
 from aimdlab.scoring.removal import LaggedRemoval
-from aimdlab.scoring.runs import find_runs
+from aimdlab.scoring.runs import find_runs, nothing_of
 from aimdlab.scoring.signal_clock import signal_clock
 from aimdlab.signals.injected import InjectedSignal
 
@@ -72,10 +72,11 @@ def tell_apart(
     path = leak_path(known)
     rough = BackCoupling(x, _seen_at_once(y, known, pulse, path), known.back_coupling)
     bridged = rough.roughly_removed()
-    played = signal_clock(bridged, rough.touched, expected, known.exposure_s)
+    pulses_b = monitor_pulses(bridged, expected.ivamp_v / 2, -1)
+    played = signal_clock(pulses_b, rough.touched, expected, known.exposure_s)
     apart_v = _EXPLAINED * REST_FRACTION * pulse.peak_v
     fit = LeakFit(y, bridged, played, path, ivamp_v=expected.ivamp_v, apart_v=apart_v)
-    removal = LaggedRemoval(y, fit, coupling_reference(known) / _level_v(bridged, expected))
+    removal = LaggedRemoval(y, fit, coupling_reference(known) / _level_v(pulses_b, expected))
     train = separate_pulses(y, pulse, removal, (0.0, injection_end_s(expected.signal, known.exposure_s)))
     # A device that cannot be judged must not make its exposure look unproven: it would be tried until it looks well.
     stretches = _whatever_is_there(y, removal, pulse) if train.problem else paced_stretches(train, known)
@@ -110,12 +111,15 @@ def paced_stretches(train: PulseTrain, known: GradientInjectedScoring) -> PacedS
 
 def _whatever_is_there(y: Trace, removal: LaggedRemoval, pulse: DevicePulse) -> PacedStretches:
     """Everything on the device monitor that is no leak, of any height and sign; none if there is too much of it."""
-    left = removal.without(np.zeros(y.n, dtype=np.bool_))
+    left = removal.without(nothing_of(y.n))
     least = max(_STRAY * pulse.peak_v / y.scale, _SIGMAS * left.noise)
     starts, ends, heights = [np.empty(0)], [np.empty(0)], [np.empty(0)]
-    for sign in (1.0, -1.0):
-        rest = sign * left.rest
-        runs = find_runs(rest, least, least / 2)
+    for sign in (1, -1):
+
+        def rest(at: Indices, sign: int = sign) -> FloatArray:
+            return sign * left.take(at)
+
+        runs = left.residual.runs(left.level, least, least / 2, sign)
         lag = pulse.lag_s / y.capture.dt_s
         few = runs.count and runs.count * int((runs.stop - runs.start).max()) <= _MOST_STRAY
         if few and samples_fitted(runs, lag) <= _MOST_FITTED:
@@ -136,17 +140,18 @@ def _seen_at_once(y: Trace, known: GradientInjectedScoring, pulse: DevicePulse, 
     none = np.empty(0)
     if leak_v > _SEEN_AT_ONCE * pulse.peak_v:
         return PacedStretches(none, none, none)
-    rest = pulse.polarity * (y.codes - np.median(y.codes)) * y.scale
-    runs = find_runs(rest, DETECTION_FRACTION * pulse.peak_v, REST_FRACTION * pulse.peak_v)
+    middle, peak = pulse.polarity * y.median_code, pulse.peak_v / y.scale
+    runs = find_runs(y, middle + DETECTION_FRACTION * peak, middle + REST_FRACTION * peak, pulse.polarity)
     late_s = pulse.lag_s * math.log(2.0)
     starts_s = y.capture.t0_s + (runs.start.astype(np.float64) - 0.5) * y.capture.dt_s - late_s
     ends_s = y.capture.t0_s + (runs.last.astype(np.float64) + 0.5) * y.capture.dt_s - late_s
     return PacedStretches(starts_s, ends_s, np.full(runs.count, pulse.polarity * pulse.amplitude_v))
 
 
-def _level_v(injection: Trace, expected: ExpectedInjection) -> float:
+def _level_v(pulses: MonitorPulses, expected: ExpectedInjection) -> float:
     """What the injection monitor shows of pulses B; as expected if there are none."""
-    pulses = monitor_pulses(injection, expected.ivamp_v / 2, -1)
-    sums, counts = plateau_sums(pulses.turned, pulses.runs, 1)
+    sums, counts = plateau_sums(pulses.trace, pulses.runs, 1)
     number = float(counts.sum())
-    return (float(sums.sum()) / number - pulses.zero) * injection.scale if number else expected.ivamp_v
+    if not number:
+        return expected.ivamp_v
+    return (pulses.sign * float(sums.sum()) / number - pulses.zero) * pulses.trace.scale

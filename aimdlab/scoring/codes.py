@@ -1,23 +1,41 @@
-"""Integer codes as scoring takes them: counted exactly, rising with the value."""
+"""Integer codes as scoring takes them: block by block, counted exactly, rising with the value."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.capture import Capture
 from aimdlab.errors import RecordError
+from aimdlab.scoring.counting import Counts
 
-BLOCK = 1 << 16
-"""Samples per partial sum. Sums are exact, so it changes memory and never a result."""
+GRAIN = 1 << 10
+"""Samples whose floating-point sums are formed in one go. It decides on last bits and is never changed."""
+
+BLOCK = 1 << 15
+"""Samples worked on at a time, rounded to whole grains: as many as stay in a core's cache. No result depends on it."""
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int32]
+AnyInts = NDArray[np.integer]
 FloatArray = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_EXACT = 1 << 13
+"""Samples per exact sum; a linear algebra library would set threads to work on more."""
+
+
+def blocks(n: int, first: int = 0) -> Iterator[tuple[int, int]]:
+    """Beginning and end of every block of ``n`` samples from ``first`` on; all but the last are whole grains."""
+    size = max(BLOCK // GRAIN, 1) * GRAIN
+    for start in range(first, n, size):
+        yield start, min(start + size, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,27 +43,35 @@ class Trace:
     """A capture's codes, turned so that a higher code is a higher value.
 
     Attributes:
-        codes: shape (n,), int32; ``value = codes * scale + offset``.
-        scale: unit per code, positive.
-        offset: value of code 0.
+        capture: where it comes from.
         clipped: number of samples at or beyond the converter's ends.
         holes: number of samples that the instrument marked as missing.
         step: distance of neighbouring codes that the converter can tell apart, in codes (1 for constant data).
-        capture: where it comes from.
+        changed_at: samples whose codes were changed, ascending; few.
+        changed_to: their codes.
     """
 
-    codes: IntArray
-    scale: float
-    offset: float
+    capture: Capture
     clipped: int
     holes: int
     step: int
-    capture: Capture
+    changed_at: Indices
+    changed_to: IntArray
 
     @property
     def n(self) -> int:
         """Number of samples."""
-        return int(self.codes.size)
+        return self.capture.n
+
+    @cached_property
+    def scale(self) -> float:
+        """Unit per code, positive: ``value = code * scale + offset``."""
+        return abs(self.capture.scale)
+
+    @property
+    def offset(self) -> float:
+        """Value of code 0."""
+        return self.capture.offset
 
     @property
     def zero_code(self) -> float:
@@ -61,6 +87,52 @@ class Trace:
         """Time of a sample position, which may lie between two samples."""
         return self.capture.t0_s + position * self.capture.dt_s
 
+    def part(self, start: int, stop: int) -> AnyInts:
+        """The codes of samples ``start`` up to, not including, ``stop``; to be read only, of any integer type."""
+        part: AnyInts = _turned(self.capture, self.capture.codes[start:stop])
+        first, end = np.searchsorted(self.changed_at, (start, stop))
+        if first == end:
+            return part
+        part = part.astype(np.int32)
+        part[self.changed_at[first:end] - start] = self.changed_to[first:end]
+        return part
+
+    def take(self, at: Indices) -> NDArray[np.int64]:
+        """The codes of these samples, in any order."""
+        codes = _turned(self.capture, self.capture.codes[at]).astype(np.int64)
+        if self.changed_at.size:
+            where = np.minimum(np.searchsorted(self.changed_at, at), self.changed_at.size - 1)
+            codes = np.where(self.changed_at[where] == at, self.changed_to[where], codes)
+        return codes
+
+    def volts(self, at: Indices) -> FloatArray:
+        """The values of these samples."""
+        volts: FloatArray = self.take(at).astype(np.float64) * self.scale + self.offset
+        return volts
+
+    @property
+    def codes(self) -> IntArray:
+        """All codes, shape (n,): for captures that are known to be short."""
+        return self.part(0, self.n).astype(np.int32)
+
+    @cached_property
+    def median_code(self) -> float:
+        """The median of all codes."""
+        counts = Counts()
+        for start, stop in blocks(self.n):
+            counts.add(self.part(start, stop))
+        return counts.median()
+
+    def changed(self, at: Indices, codes: IntArray, clipped: int) -> Trace:
+        """With other codes at these samples, which ascend, and ``clipped`` samples at the converter's ends."""
+        if self.changed_at.size:
+            kept = ~np.isin(self.changed_at, at)
+            both = np.concatenate((self.changed_at[kept], at))
+            order = np.argsort(both, kind="stable")
+            codes = np.concatenate((self.changed_to[kept], codes))[order]
+            at = both[order]
+        return replace(self, changed_at=at, changed_to=codes, clipped=clipped)
+
 
 def trace_of(capture: Capture) -> Trace:
     """The capture as a trace; RecordError if it has no samples or no usable scale and time."""
@@ -70,34 +142,46 @@ def trace_of(capture: Capture) -> Trace:
             f"capture of {capture.channel} ({capture.kind}): no samples, or scale, offset or times are not numbers "
             f"to compute with (n {capture.n}, scale {capture.scale}, offset {capture.offset}, dt {capture.dt_s})"
         )
-    raw = capture.codes
-    codes = raw.astype(np.int32)
-    if capture.scale < 0:
-        np.negative(codes, out=codes)
-    return Trace(
-        codes=codes,
-        scale=abs(capture.scale),
-        offset=capture.offset,
-        clipped=int(np.count_nonzero(clipped_samples(capture))),
-        holes=int(np.count_nonzero(raw == capture.hole_code)) if capture.hole_code is not None else 0,
-        step=_step(codes),
-        capture=capture,
-    )
+    clipped = holes = any_set = 0
+    all_set = -1
+    for start, stop in blocks(capture.n):
+        raw = capture.codes[start:stop]
+        lowest, highest = int(raw.min()), int(raw.max())
+        if lowest < capture.code_min or highest > capture.code_max:
+            clipped += int(np.count_nonzero(_clipped(capture, raw)))
+        if capture.hole_code is not None and lowest <= capture.hole_code <= highest:
+            holes += int(np.count_nonzero(raw == capture.hole_code))
+        any_set |= int(np.bitwise_or.reduce(raw))
+        all_set &= int(np.bitwise_and.reduce(raw))
+    # Converters of 8 to 12 bits deliver 16-bit words whose low bits never change.
+    changing = any_set & ~all_set
+    step = changing & -changing if changing else 1
+    return Trace(capture, clipped, holes, step, np.empty(0, dtype=np.intp), np.empty(0, dtype=np.int32))
+
+
+def clipped_at(capture: Capture) -> Indices:
+    """Samples at or beyond the converter's ends, ascending; what is missing is not clipped."""
+    found = [np.flatnonzero(_clipped(capture, capture.codes[start:stop])) + start for start, stop in blocks(capture.n)]
+    return np.concatenate((np.empty(0, dtype=np.intp), *found))
 
 
 def clipped_samples(capture: Capture) -> BoolArray:
-    """Samples at or beyond the converter's ends, shape (n,); what is missing is not clipped."""
-    raw = capture.codes
+    """Whether a sample is at or beyond the converter's ends, shape (n,); what is missing is not clipped."""
+    return _clipped(capture, capture.codes)
+
+
+def _clipped(capture: Capture, raw: AnyInts) -> BoolArray:
     clipped: BoolArray = (raw < capture.code_min) | (raw > capture.code_max)
     if capture.hole_code is not None:
         clipped &= raw != capture.hole_code
     return clipped
 
 
-def _step(codes: IntArray) -> int:
-    # Converters of 8 to 12 bits deliver 16-bit words whose low bits never change.
-    changing = int(np.bitwise_or.reduce(codes ^ codes[0]))
-    return changing & -changing if changing else 1
+def _turned(capture: Capture, raw: AnyInts) -> AnyInts:
+    if capture.scale > 0:
+        return raw
+    turned: AnyInts = -raw.astype(np.int32)
+    return turned
 
 
 @dataclass
@@ -111,15 +195,16 @@ class PairSums:
     xy: int = 0
     yy: int = 0
 
-    def add(self, x: NDArray[np.integer], y: NDArray[np.integer], keep: BoolArray | None = None) -> None:
-        """Add every pair, or those where ``keep`` is true. Codes of up to 17 bits with sign cannot overflow a block."""
-        for start in range(0, x.size, BLOCK):
-            part = slice(start, start + BLOCK)
-            bx, by = x[part], y[part]
+    def add(self, x: AnyInts, y: AnyInts, keep: BoolArray | None = None) -> None:
+        """Add every pair, or those where ``keep`` is true."""
+        for start in range(0, x.size, _EXACT):
+            part = slice(start, start + _EXACT)
+            # Whole numbers in floating point: exact, since no sum of so many codes of 17 bits and sign exceeds 2^53.
+            wx, wy = x[part].astype(np.float64), y[part].astype(np.float64)
             if keep is not None:
-                bx, by = bx[keep[part]], by[keep[part]]
-            wx, wy = bx.astype(np.int64), by.astype(np.int64)
-            self.n += wx.size
+                wx *= keep[part]
+                wy *= keep[part]
+            self.n += wx.size if keep is None else int(np.count_nonzero(keep[part]))
             self.x += int(wx.sum())
             self.y += int(wy.sum())
             self.xx += int(np.dot(wx, wx))
@@ -159,7 +244,7 @@ class PairSums:
         return self.yy + a * a * self.xx + self.n * b * b - 2 * a * self.xy - 2 * b * self.y + 2 * a * b * self.x
 
 
-def mean_and_noise(codes: IntArray) -> tuple[float, float]:
+def mean_and_noise(codes: AnyInts) -> tuple[float, float]:
     """Mean and standard deviation of a stretch of codes, from exact sums; noise is 0 for fewer than two."""
     sums = PairSums()
     sums.add(codes, codes)

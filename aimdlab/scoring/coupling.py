@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from aimdlab.scoring.codes import BoolArray, FloatArray, PairSums, Trace
+from aimdlab.scoring.codes import Indices, PairSums, Trace, blocks
+from aimdlab.scoring.runs import Stretches, find_runs, stretches
 
 _FEWEST = 6
 """Samples under injection that a slope needs at least."""
@@ -33,40 +34,43 @@ class Coupling:
     n: int
 
 
-def active_samples(injection: Trace, level_v: float) -> BoolArray:
-    """Samples at which the magnitude of the injected signal exceeds ``level_v``."""
-    level = level_v / injection.scale
-    zero = injection.zero_code
-    active: BoolArray = (injection.codes > zero + level) | (injection.codes < zero - level)
-    return active
+def active_samples(injection: Trace, level_v: float) -> tuple[Stretches, Stretches]:
+    """Samples at which the injected signal is above ``level_v``, and those at which it is below its negative."""
+    level, zero = level_v / injection.scale, injection.zero_code
+    found = []
+    for sign in (1, -1):
+        beyond = math.floor(sign * zero + level) + 1  # above, not at
+        runs = find_runs(injection, beyond, beyond, sign)
+        found.append(stretches(runs.start, runs.stop, injection.n))
+    return found[0], found[1]
 
 
 class CouplingFit:
     """The fit, with the sums over the whole capture taken once; samples left out are subtracted, exactly."""
 
-    def __init__(self, device: Trace, injection: Trace | None, active: BoolArray | None) -> None:
-        self._device = device
-        self._y = device.codes
-        self._x = injection.codes if injection is not None else np.zeros_like(device.codes)
-        self._active = active
-        self._everything = PairSums()
-        self._everything.add(self._x, self._y)
-        self._driven = PairSums()
-        if active is not None:
-            self._driven.add(self._x, self._y, active)
+    def __init__(self, device: Trace, injection: Trace | None, active: Stretches | None) -> None:
+        self._device, self._injection, self._active = device, injection, active
+        self._everything, self._driven = PairSums(), PairSums()
+        for start, stop in blocks(device.n):
+            y = device.part(start, stop)
+            x = injection.part(start, stop) if injection is not None else np.zeros_like(y)
+            self._everything.add(x, y)
+            if active is not None and active.touches(start, stop):
+                self._driven.add(x, y, active.mask(start, stop))
 
-    def without(self, excluded: BoolArray) -> Coupling:
-        """Fit the samples where ``excluded`` is false; some must be left.
+    def without(self, excluded: Stretches) -> Coupling:
+        """Fit the samples that are not ``excluded``; some must be left.
 
         The slope is taken where the signal is active: elsewhere the injection monitor's noise would only pull it
         towards zero. The offset is the mean over all samples. Without injection the slope is 0.
         """
         left_out, driven_out = PairSums(), PairSums()
-        at = np.flatnonzero(excluded)
-        left_out.add(self._x[at], self._y[at])
-        if self._active is not None:
-            at = at[self._active[at]]
-            driven_out.add(self._x[at], self._y[at])
+        for start, stop in blocks(self._device.n):
+            if excluded.touches(start, stop):
+                at = np.flatnonzero(excluded.mask(start, stop)) + start
+                self._add(left_out, at)
+                if self._active is not None:
+                    self._add(driven_out, at[self._active.hold(at)])
         everything, driven = self._everything - left_out, self._driven - driven_out
         spread = driven.spread_x() if driven.n >= _FEWEST else Fraction(0)
         a = float(driven.slope()) if spread else 0.0
@@ -77,11 +81,6 @@ class CouplingFit:
         u_a = scatter / math.sqrt(spread) if spread else math.inf
         return Coupling(a=a, b=b, u_a=u_a, noise=noise, n=everything.n)
 
-
-def residual(device: Trace, injection: Trace | None, coupling: Coupling) -> FloatArray:
-    """What the line does not explain, in device codes; element by element, so the same whatever the block size."""
-    if injection is None or coupling.a == 0.0:
-        return np.asarray(device.codes - coupling.b, dtype=np.float64)
-    rest = np.asarray(device.codes - coupling.a * injection.codes, dtype=np.float64)
-    rest -= coupling.b
-    return rest
+    def _add(self, sums: PairSums, at: Indices) -> None:
+        y = self._device.take(at)
+        sums.add(self._injection.take(at) if self._injection is not None else np.zeros_like(y), y)

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimdlab.errors import ConfigurationError
-from aimdlab.scoring.codes import FloatArray, IntArray, Trace
+from aimdlab.scoring.codes import FloatArray, Indices, Trace
 from aimdlab.scoring.results import Feature
-from aimdlab.scoring.runs import Runs, fall_positions, find_runs, rise_positions
+from aimdlab.scoring.runs import Runs, fall_positions, find_runs, prefix_sums, rise_positions
 from aimdlab.signals.injected import InjectedSignal
 
 _RELEASE = 0.6
@@ -54,34 +55,46 @@ class MonitorPulses:
     """Pulses of one sign on the injection monitor.
 
     Attributes:
-        turned: the codes, with their sign changed for pulses B, so that these pulses are positive.
+        trace: on which they are.
+        sign: 1 for pulses A, -1 for pulses B; the codes times it are *turned*, and these pulses positive.
         zero: the turned code, with fraction, that stands for 0 V.
         level: what they were found above, in codes from there.
         runs: where they are.
         rise, fall: sample positions of the crossings of the level they were found at.
     """
 
-    turned: IntArray
+    trace: Trace
+    sign: int
     zero: float
     level: float
     runs: Runs
     rise: FloatArray
     fall: FloatArray
 
+    def turned(self, start: int, stop: int) -> NDArray[np.int64]:
+        """The turned codes of samples ``start`` up to, not including, ``stop``."""
+        return self.sign * self.trace.part(start, stop).astype(np.int64)
+
+    def turned_at(self, at: Indices) -> NDArray[np.int64]:
+        """The turned codes of these samples."""
+        return self.sign * self.trace.take(at)
+
 
 def monitor_pulses(trace: Trace, level_v: float, sign: int) -> MonitorPulses:
     """Stretches where the signal times ``sign`` (1: pulses A, -1: pulses B) exceeds ``level_v``."""
-    turned = trace.codes if sign > 0 else -trace.codes
     zero = sign * trace.zero_code
     level = level_v / trace.scale
     high = zero + level
-    runs = find_runs(turned, high, zero + _RELEASE * level)
-    return MonitorPulses(
-        turned, zero, level, runs, rise_positions(turned, runs, high), fall_positions(turned, runs, high)
-    )
+    runs = find_runs(trace, high, zero + _RELEASE * level, sign)
+
+    def turned_at(at: Indices) -> FloatArray:
+        return (sign * trace.take(at)).astype(np.float64)
+
+    rise, fall = rise_positions(turned_at, runs, high), fall_positions(turned_at, runs, high)
+    return MonitorPulses(trace, sign, zero, level, runs, rise, fall)
 
 
-def plateau_sums(codes: IntArray, runs: Runs, margin: int) -> tuple[FloatArray, FloatArray]:
+def plateau_sums(trace: Trace, runs: Runs, margin: int) -> tuple[FloatArray, FloatArray]:
     """Sum and number of the codes of each run without ``margin`` samples at its ends; 0 where nothing is left.
 
     The sums are exact: integers far below 2^53.
@@ -91,10 +104,8 @@ def plateau_sums(codes: IntArray, runs: Runs, margin: int) -> tuple[FloatArray, 
     sums = np.zeros(runs.count, dtype=np.int64)
     inside = np.flatnonzero(count)
     if inside.size:
-        # A sentinel, because a run may end with the last sample and reduceat needs indices within the array.
-        bounds = np.column_stack((begin[inside], end[inside])).ravel()
-        padded = np.concatenate((codes, np.zeros(1, dtype=codes.dtype)))
-        sums[inside] = np.add.reduceat(padded, bounds, dtype=np.int64)[::2]
+        before = prefix_sums(trace, np.column_stack((begin[inside], end[inside])).ravel())
+        sums[inside] = before[1::2] - before[::2]
     return sums.astype(np.float64), count.astype(np.float64)
 
 

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.scoring.codes import BoolArray, FloatArray, Trace
+from aimdlab.scoring.lagged_answer import Grid, LaggedAnswer
 from aimdlab.scoring.played import Places, Played
+from aimdlab.scoring.runs import Stretches
 
 U_LAG = 0.05
 """Standard uncertainty of a lag, relative: capacitors of 5 %, resistors of 2 %, the oscilloscope's input."""
@@ -32,8 +34,6 @@ _SETTLED = 1e-5
 """Of the amplitude: what the last step of the fit may change."""
 _TAIL = 8.0
 """Time constants after a burst that belong to it."""
-_FORGOTTEN = 25.0
-"""Time constants after a pulse from which on its leak is nothing."""
 _OUTLIER = 5.0
 _SIGMA_PER_MEDIAN = 1.4826
 _FEWEST = 16
@@ -119,6 +119,38 @@ class Leak:
     parameters: _Parameters
 
 
+@dataclass(frozen=True, eq=False)
+class LeakAnswer:
+    """A leak at every sample of a capture, part by part.
+
+    Attributes:
+        lagged: what comes behind lags.
+        injection: the injection monitor, if a part is without delay.
+        direct: that part of its volts.
+    """
+
+    lagged: LaggedAnswer
+    injection: Trace | None
+    direct: float
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return self.lagged.n
+
+    def part(self, start: int, stop: int) -> FloatArray:
+        """The leak at samples ``start`` up to, not including, ``stop``."""
+        answer = self.lagged.part(start, stop)
+        if self.injection is not None:
+            volts = self.injection.part(start, stop) * self.injection.scale + self.injection.offset
+            answer += self.direct * volts
+        return answer
+
+    def injected(self, sign: int) -> Stretches:
+        """Samples on pulses A (``sign`` 1) or B (-1)."""
+        return self.lagged.injected(sign)
+
+
 class LeakFit:
     """The leak of one exposure.
 
@@ -143,19 +175,19 @@ class LeakFit:
         self._injection = injection if path.has_direct else None
         self._at = _samples_to_fit(device, played, path)
         self._times_s = device.capture.t0_s + self._at * self._dt
-        self._y = device.codes[self._at] * device.scale + device.offset
-        self._x = None if self._injection is None else injection.codes[self._at] * injection.scale + injection.offset
+        self._y = device.volts(self._at)
+        self._x = None if self._injection is None else injection.volts(self._at)
         self._span_s = max(float(self._times_s[-1]), self._dt) if self._at.size else self._dt
-        offset = float(np.median(device.codes)) * device.scale + device.offset
+        offset = device.median_code * device.scale + device.offset
         self._first = _Parameters(ivamp_v, ivamp_v, offset, 1.0, 0.0, 0.0, 0.0)
         # Before the fit: the part without delay and the lag within their components; an edge within a sample, at the
         # beginning and at the end; pulses A and B of one height.
         self._known = {3: U_LAG, 4: self._dt, 5: self._dt, 6: U_LAG}
         self._u_apart_v = _U_APART * ivamp_v
 
-    def without(self, excluded: BoolArray | None, start: Leak | None = None) -> Leak:
-        """Fit the samples where ``excluded`` is false, from what was found before; outliers are left out by itself."""
-        keep = np.ones(self._at.size, dtype=np.bool_) if excluded is None else ~excluded[self._at]
+    def without(self, excluded: Stretches | None, start: Leak | None = None) -> Leak:
+        """Fit the samples that are not ``excluded``, from what was found before; outliers are left out by itself."""
+        keep = np.ones(self._at.size, dtype=np.bool_) if excluded is None else ~excluded.hold(self._at)
         if int(np.count_nonzero(keep)) < _FEWEST:
             silent = self._first._replace(a=0.0, b=0.0, direct=0.0)
             return Leak(self._path, self._played, False, math.inf, math.inf, silent)
@@ -165,43 +197,13 @@ class LeakFit:
         means, badness_of_means = self._fitted(points.parameters, True, keep)
         return means if badness_of_means < badness else points
 
-    def values(self, leak: Leak) -> tuple[FloatArray, FloatArray]:
-        """The leak without the offset, V, and the signal (1, 0, -1) at every sample of the capture, shape (n,)."""
-        device, dt, found = self._device, self._dt, leak.parameters
-        near = _near_pulses(device, leak.played, _FORGOTTEN * leak.path.longest_s)
-        at: NDArray[np.intp] | slice = near
-        if 2 * near.size > device.n:  # everywhere, then: faster in order
-            at = slice(None)
-            first_s = device.capture.t0_s - (dt / 2 if leak.averaged else 0.0)
-            places = leak.played.on_grid(first_s, dt, device.n + leak.averaged)
-        else:
-            times_s = device.capture.t0_s + near.astype(np.float64) * dt
-            if leak.averaged:
-                times_s = np.column_stack((times_s - dt / 2, times_s + dt / 2)).ravel()
-            places = leak.played.at(times_s)
-
-        def gained(values: FloatArray) -> FloatArray:
-            """Over each sample interval."""
-            gains = np.diff(values)
-            return gains if isinstance(at, slice) else gains[::2]
-
-        level = leak.played.level(places, 1.0, 1.0)
-        if leak.averaged:
-            level = level[:-1] if isinstance(at, slice) else level[::2]
-        part = np.zeros(level.size)
-        for share, lag_s in leak.path.lags:
-            lagged = leak.played.lagged(places, leak.played.decay(places, lag_s), lag_s, found.a, found.b)
-            part += share * (lagged if not leak.averaged else -lag_s / dt * gained(lagged))
-        if leak.averaged:
-            # The mean of a lag's answer: its equation, integrated over the interval.
-            area = leak.played.integral(places, found.a, found.b)
-            part += leak.path.total / dt * (1.0 + leak.played.rate) * gained(area)
-        answer, signal = np.zeros(device.n), np.zeros(device.n)
-        answer[at], signal[at] = part, level
-        if self._injection is not None:
-            volts = self._injection.codes * self._injection.scale + self._injection.offset
-            answer += found.direct * leak.path.direct * volts
-        return answer, signal
+    def answer(self, leak: Leak, unit_v: float = 1.0) -> LeakAnswer:
+        """The leak without the offset at every sample of the capture, in units of ``unit_v``."""
+        found = leak.parameters
+        capture = self._device.capture
+        grid = Grid(capture.t0_s, self._dt, capture.n, leak.averaged)
+        lagged = LaggedAnswer(leak.played, leak.path.lags, found.a, found.b, grid, unit_v)
+        return LeakAnswer(lagged, self._injection, found.direct * leak.path.direct / unit_v)
 
     def _fitted(self, begin: _Parameters, averaged: bool, keep: BoolArray) -> tuple[Leak, float]:
         """From ``begin`` to the best fit, and how bad it is, edges as well as plateaus and pulses but little."""
@@ -304,13 +306,6 @@ def _samples_to_fit(device: Trace, played: Played, path: LeakPath) -> NDArray[np
         index = np.unique(chosen.astype(np.intp)[:, None] + np.arange(_TOGETHER))
         begins_s, ends_s = begins_s[index], ends_s[index]
     return _samples_within(device, begins_s, ends_s)
-
-
-def _near_pulses(device: Trace, played: Played, tail_s: float) -> NDArray[np.intp]:
-    """All samples on pulses and within ``tail_s`` after them."""
-    capture = device.capture
-    begins_s, ends_s = played.pulses_s(min(played.stop_s, capture.t0_s + capture.span_s))
-    return _samples_within(device, begins_s - 2.0 * capture.dt_s, ends_s + tail_s)
 
 
 def _samples_within(device: Trace, begins_s: FloatArray, ends_s: FloatArray) -> NDArray[np.intp]:

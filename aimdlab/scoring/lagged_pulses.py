@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aimdlab.scoring.codes import BoolArray, FloatArray
 from aimdlab.scoring.lagged_leak import U_LAG
-from aimdlab.scoring.runs import Runs
+from aimdlab.scoring.runs import Runs, Taken
 
 _BEFORE = 4
 _LAGS_AFTER = 5.0
@@ -47,11 +47,11 @@ class LaggedPulses:
     lag: float
 
 
-def fit_lagged_pulses(rest: FloatArray, runs: Runs, lag: float, height: float, noise: float) -> LaggedPulses:
+def fit_lagged_pulses(rest: Taken, runs: Runs, lag: float, height: float, noise: float) -> LaggedPulses:
     """Fit the pulses found.
 
     Args:
-        rest: the signal, pulses positive, 0 between them, shape (n,).
+        rest: the samples of the signal at these places; pulses positive, 0 between them.
         runs: where they are.
         lag: nominal, in samples.
         height: expected.
@@ -77,7 +77,7 @@ def _reach(runs: Runs, lag: float) -> NDArray[np.intp]:
 
 
 class _Fit:
-    def __init__(self, rest: FloatArray, runs: Runs, lag: float, height: float, noise: float, averaged: bool) -> None:
+    def __init__(self, rest: Taken, runs: Runs, lag: float, height: float, noise: float, averaged: bool) -> None:
         self._nominal = lag
         self._lag = lag
         self._averaged = averaged
@@ -88,7 +88,7 @@ class _Fit:
         since = np.concatenate(([0], np.minimum(runs.stop[:-1] + 1, runs.start[1:])))
         self._used: BoolArray = (at >= since[:, None]) & (at < until[:, None])
         self._at = at.astype(np.float64)
-        self._y = np.where(self._used, rest[np.clip(at, 0, runs.n - 1)], 0.0)
+        self._y = np.where(self._used, rest(np.clip(at, 0, runs.n - 1)), 0.0)
         late = lag * math.log(2.0)
         self.heights = np.full(runs.count, height)
         self.starts = runs.start - 0.5 - late

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.codes import Trace, clipped_samples, mean_and_noise, trace_of
+from aimdlab.scoring.codes import Indices, Trace, clipped_at, mean_and_noise, trace_of
 from aimdlab.scoring.injection import (
     ExpectedInjection,
     InjectionTolerance,
@@ -26,7 +26,6 @@ from aimdlab.scoring.injection import (
 from aimdlab.scoring.paced_verify import BackPulse, paced_stretch, without_touched
 from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Feature, find_feature
-from aimdlab.scoring.runs import Indices
 from aimdlab.signals.injected import InjectedSignal
 
 _EDGE_MARGIN_S = 2e-6
@@ -77,9 +76,8 @@ def measure_level(
     # Found at half the expected level, measured, and found again at half the measured level.
     paced = paced_stretch(trace, expected, back_pulse) if back_pulse is not None else None
     if paced is not None and trace.clipped:
-        clipped = clipped_samples(capture)
-        clipped[max(paced[0], 0) : max(paced[1], 0)] = False
-        trace = replace(trace, clipped=int(np.count_nonzero(clipped)))
+        clipped = clipped_at(capture)
+        trace = replace(trace, clipped=int(np.count_nonzero((clipped < paced[0]) | (clipped >= paced[1]))))
     pulses = [without_touched(monitor_pulses(trace, expected.ivamp_v / 2, sign), paced) for sign in (1, -1)]
     levels = [_plateau(trace, found) for found in pulses]
     pulses = [
@@ -169,11 +167,11 @@ def _plateau(trace: Trace, pulses: MonitorPulses) -> _Plateau:
     runs = runs.select(runs.last + 1 - runs.start > 2 * margin)
     if runs.count == 0:
         return _Plateau(math.nan, math.nan)
-    sums, counts = plateau_sums(trace.codes, runs, margin)
+    sums, counts = plateau_sums(trace, runs, margin)
     n = float(counts.sum())
     value_v = float(sums.sum()) / n * trace.scale + trace.offset
     longest = int(np.argmax(counts))
-    stretch = trace.codes[runs.start[longest] + margin : runs.last[longest] + 1 - margin]
+    stretch = trace.part(int(runs.start[longest]) + margin, int(runs.last[longest]) + 1 - margin)
     noise_v = mean_and_noise(stretch)[1] * trace.scale
     return _Plateau(value_v, u_voltage(trace, value_v, noise_v, n))
 
@@ -246,10 +244,10 @@ def _slowest_edge_s(
         for index in np.flatnonzero(found.runs.complete)[:_EDGES_LOOKED_AT]:
             start, last = int(found.runs.start[index]), int(found.runs.last[index])
             if not _any_within(other.runs.last, start - reach, start):
-                around = found.turned[max(start - reach, 0) : start + reach]
+                around = found.turned(max(start - reach, 0), min(start + reach, trace.n))
                 times.append(_climb(around - found.zero, min(start, reach), size))
             if not _any_within(other.runs.start, last, last + reach):
-                around = found.turned[max(last + 1 - reach, 0) : last + 1 + reach][::-1]
+                around = found.turned(max(last + 1 - reach, 0), min(last + 1 + reach, trace.n))[::-1]
                 times.append(_climb(around - found.zero, min(found.runs.n - 1 - last, reach), size))
     if not times:
         return math.nan

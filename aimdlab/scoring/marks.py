@@ -44,6 +44,7 @@ def marks_of(
     train: PulseTrain, capture: Capture, window_s: tuple[float, float], polarity: int, problem: str = ""
 ) -> Marks:
     """The marks of a train that was found in ``capture``."""
+    leak = train.leak.part(0, capture.n).astype(np.float64) if train.leak is not None else None
     return Marks(
         capture=capture,
         problem=train.problem or problem,
@@ -52,5 +53,5 @@ def marks_of(
         times_s=train.times_s,
         amplitudes_v=train.amplitudes_v,
         widths_s=train.widths_s,
-        leak_v=None if train.leak is None else train.leak * abs(capture.scale),
+        leak_v=leak * abs(capture.scale) if leak is not None else None,
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from aimdlab.scoring.codes import FloatArray, Trace
 from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses
-from aimdlab.scoring.runs import find_runs
+from aimdlab.scoring.runs import Array, find_runs
 from aimdlab.signals.injected import InjectedSignal
 
 _BLOCK_S = 10e-6
@@ -67,7 +67,7 @@ def paced_stretch(trace: Trace, expected: ExpectedInjection, pulse: BackPulse) -
         return None
     # Blocks that say nothing are bridged by the one before.
     like = np.interp(np.arange(blocks), known, off[known]) / pulse.height_v
-    runs = find_runs(like, _FROM, _FROM)
+    runs = find_runs(Array(like), _FROM, _FROM)
     lengths_s = (runs.stop - runs.start) * size * dt
     fits = (lengths_s >= _FROM * pulse.width_s) & (lengths_s <= _TO * pulse.width_s + 2 * _BLOCK_S)
     if not fits.any():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray, Trace
+from aimdlab.scoring.codes import Trace, blocks
+from aimdlab.scoring.counting import Counts
 from aimdlab.scoring.injection import MonitorPulses, plateau_sums
-from aimdlab.scoring.runs import Runs, inside
+from aimdlab.scoring.runs import Stretches, extremes_within
 
 _GROUPS = 16
 _MARGIN = 1
@@ -49,33 +51,25 @@ def pulse_levels(trace: Trace, pulses: MonitorPulses, until: float) -> Levels:
     runs = pulses.runs.select(pulses.runs.complete & (pulses.runs.start < until))
     if runs.count == 0:
         return NO_LEVELS
-    codes = pulses.turned
-    sums, counts = plateau_sums(codes, runs, _MARGIN)
-    lows, highs = _extremes(codes, runs)
+    sums, counts = plateau_sums(trace, runs, _MARGIN)
+    sums *= pulses.sign
     # Two samples have no plateau between their edges: the larger one is the level.
     short = counts == 0
-    peaks = np.maximum(codes[runs.start], codes[runs.last]).astype(np.float64)
+    peaks = np.maximum(pulses.turned_at(runs.start), pulses.turned_at(runs.last)).astype(np.float64)
     sums, counts = np.where(short, peaks, sums), np.where(short, 1.0, counts)
-    lows, highs = np.where(short, peaks, lows), np.where(short, peaks, highs)
+    extremes = [*peaks[short]]
+    found = extremes_within(trace, runs.inner(_MARGIN))
+    if found is not None:
+        extremes += [float(pulses.sign * code) for code in found]
     means = sums / counts
     edges = np.linspace(0, runs.count, min(_GROUPS, runs.count) + 1).astype(np.intp)
     # Every pulse counts alike, so that the long ones do not hide the short ones.
     parts = np.add.reduceat(means, edges[:-1]) / np.diff(edges)
     lowest, highest, least, most, low, high = (
         (float(value) - pulses.zero) * trace.scale
-        for value in (means.min(), means.max(), parts.min(), parts.max(), lows.min(), highs.max())
+        for value in (means.min(), means.max(), parts.min(), parts.max(), min(extremes), max(extremes))
     )
     return Levels(lowest, highest, least, most, low, high, int(np.diff(edges).min()))
-
-
-def _extremes(codes: IntArray, runs: Runs) -> tuple[FloatArray, FloatArray]:
-    """Smallest and largest sample of each run without its ends; only meaningful for three samples or more."""
-    begin = np.minimum(runs.start + _MARGIN, runs.last)
-    end = np.maximum(runs.last + 1 - _MARGIN, begin + 1)
-    bounds = np.column_stack((begin, end)).ravel()
-    lows = np.minimum.reduceat(codes, np.minimum(bounds, codes.size - 1))[::2]
-    highs = np.maximum.reduceat(codes, np.minimum(bounds, codes.size - 1))[::2]
-    return lows.astype(np.float64), highs.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -94,40 +88,40 @@ class Rest:
 
 def rest_of(trace: Trace, a: MonitorPulses, b: MonitorPulses, until: float) -> Rest:
     """The samples before position ``until`` that no pulse and no edge touches; noise of plateaus if they are few."""
-    quiet = ~(a.runs.covered(_MARGIN) | b.runs.covered(_MARGIN))
-    quiet[max(int(until), 0) :] = False
-    codes = trace.codes[quiet]
-    peak_v = float(np.max(np.abs(codes - trace.zero_code))) * trace.scale if codes.size else 0.0
-    pairs = quiet[1:] & quiet[:-1]
-    if np.count_nonzero(pairs) < _FEWEST_PAIRS:
-        level = _inner(b.runs) | _inner(a.runs)
-        pairs = pairs | (level[1:] & level[:-1])
-    steps = np.diff(trace.codes)[pairs].astype(np.int64)
-    return Rest(peak_v, _noise(steps, trace.step) * trace.scale)
+    end = min(max(int(until), 0), trace.n)
+    pulses = a.runs.covered(_MARGIN) | b.runs.covered(_MARGIN)
+    quiet = pulses.complement().without(end, trace.n)
+    extremes = extremes_within(trace, quiet)
+    peak_v = max(abs(code - trace.zero_code) for code in extremes) * trace.scale if extremes is not None else 0.0
+    within = [quiet]
+    if quiet.size - quiet.begin.size < _FEWEST_PAIRS:
+        within.append(a.runs.inner(_MARGIN) | b.runs.inner(_MARGIN))
+    return Rest(peak_v, _noise(_steps(trace, within), trace.step) * trace.scale)
 
 
-def _noise(steps: NDArray[np.int64], resolution: int) -> float:
+def _steps(trace: Trace, within: Sequence[Stretches]) -> Counts:
+    """Sizes of the steps between neighbours of which both are in one of the stretches."""
+    steps = Counts()
+    for start, stop in blocks(trace.n - 1):
+        touching = [part.mask(start, stop + 1) for part in within if part.touches(start, stop + 1)]
+        if touching:
+            pairs = functools.reduce(np.logical_or, (mask[1:] & mask[:-1] for mask in touching))
+            sizes = np.abs(np.diff(trace.part(start, stop + 1).astype(np.int32)))
+            # Taking back the zeros of those that do not count is faster than choosing those that do.
+            sizes *= pairs
+            steps.add(sizes)
+            steps.remove(0, pairs.size - int(np.count_nonzero(pairs)))
+    return steps
+
+
+def _noise(steps: Counts, resolution: int) -> float:
     """Standard deviation of a sample from steps between neighbours, in codes; NaN without any.
 
     Steps far beyond the usual ones are edges of something else and would pass themselves off as noise.
     """
     if not steps.size:
         return math.nan
-    sizes = np.abs(steps)
-    usual = _median(sizes) * _SIGMA_PER_MEDIAN
-    kept = steps[sizes <= _OUTLIER * (usual + resolution)]
-    return math.sqrt(int(np.dot(kept, kept)) / (2 * kept.size))
-
-
-def _median(sizes: NDArray[np.int64]) -> float:
-    """The median of whole numbers from 0, counted: exact, and faster than sorting."""
-    counted = np.cumsum(np.bincount(sizes))
-    middle = np.searchsorted(counted, [(sizes.size - 1) // 2, sizes.size // 2], side="right")
-    return float(middle.sum()) / 2
-
-
-def _inner(runs: Runs) -> BoolArray:
-    """True on plateaus: inside runs without the samples at their ends."""
-    begin, end = runs.start + _MARGIN, runs.last + 1 - _MARGIN
-    some = end > begin
-    return inside(begin[some], end[some], runs.n)
+    sizes, counts = steps.values, steps.counts
+    usual = steps.median() * _SIGMA_PER_MEDIAN
+    kept = sizes <= _OUTLIER * (usual + resolution)
+    return math.sqrt(int(np.dot(sizes[kept] ** 2, counts[kept])) / (2 * int(counts[kept].sum())))

@@ -41,6 +41,7 @@ class Played:
         start_s: when its first pulse A began.
         rate: what the generator's durations are longer by, relative.
         stop_s: when it ended, by the generator's clock from its beginning; nothing follows.
+        begins_s, durations_s: of the segments of a period, shape (m,), by the generator's clock.
     """
 
     signal: InjectedSignal
@@ -48,8 +49,8 @@ class Played:
     rate: float
     stop_s: float
     _values: FloatArray = field(init=False)
-    _durations_s: FloatArray = field(init=False)
-    _begins_s: FloatArray = field(init=False)
+    durations_s: FloatArray = field(init=False)
+    begins_s: FloatArray = field(init=False)
     _period_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,8 +58,8 @@ class Played:
         durations_s = np.array([segment.duration_s for segment in segments])
         object.__setattr__(self, "_period_s", self.signal.period_s)
         object.__setattr__(self, "_values", np.array([float(segment.value) for segment in segments]))
-        object.__setattr__(self, "_durations_s", durations_s)
-        object.__setattr__(self, "_begins_s", np.concatenate(([0.0], np.cumsum(durations_s)[:-1])))
+        object.__setattr__(self, "durations_s", durations_s)
+        object.__setattr__(self, "begins_s", np.concatenate(([0.0], np.cumsum(durations_s)[:-1])))
 
     def at(self, times_s: FloatArray) -> Places:
         """Where instants of the capture lie, shape (n,), ascending."""
@@ -67,43 +68,21 @@ class Played:
         inside_s = np.clip(elapsed_s, 0.0, self.stop_s)
         periods = np.floor(inside_s / period_s)
         phase_s = inside_s - periods * period_s
-        segment = np.searchsorted(self._begins_s, phase_s, side="right") - 1
-        return Places(segment, phase_s - self._begins_s[segment], elapsed_s, periods)
-
-    def on_grid(self, t0_s: float, dt_s: float, n: int) -> Places:
-        """The same for ``t0_s + i * dt_s``, several times faster where there are many."""
-        scale = 1.0 + self.rate
-        first_s, step_s = (t0_s - self.start_s) / scale, dt_s / scale
-        elapsed_s = np.arange(n, dtype=np.float64) * step_s + np.float64(first_s)
-        count = math.floor(min(max(float(elapsed_s[-1]), 0.0), self.stop_s) / self._period_s) + 1
-        of_period = self._begins_s.size
-        begins_s = (np.arange(count)[:, None] * self._period_s + self._begins_s).ravel()
-        begins_s = begins_s[: int(np.searchsorted(begins_s, min(float(elapsed_s[-1]), self.stop_s), side="right"))]
-        # The first sample of every segment; the first segment has all before it, the last all after the end.
-        first = np.clip(np.ceil((begins_s - first_s) / step_s), 0, n).astype(np.intp)
-        first[:1] = 0
-        lengths = np.diff(np.append(first, n))
-        number = np.arange(begins_s.size)
-        age_s = elapsed_s - np.repeat(begins_s, lengths)
-        begin, stop = np.searchsorted(elapsed_s, [0.0, self.stop_s])
-        age_s[:begin] = 0.0
-        if stop < n:
-            age_s[stop:] = self.stop_s - begins_s[-1]
-        segment = np.repeat(number % of_period, lengths)
-        return Places(segment, age_s, elapsed_s, np.repeat((number // of_period).astype(np.float64), lengths))
+        segment = np.searchsorted(self.begins_s, phase_s, side="right") - 1
+        return Places(segment, phase_s - self.begins_s[segment], elapsed_s, periods)
 
     def pulses_s(self, until_s: float) -> tuple[FloatArray, FloatArray]:
         """When pulses A and B begin and end in the capture, shape (k,); those that begin within ``until_s``."""
         periods_s = np.arange(math.ceil(max(until_s, 0.0) / self._period_s) + 1)[:, None] * self._period_s
         some = self._values != 0.0
-        begins_s = (periods_s + self._begins_s[some]).ravel()
-        ends_s = np.minimum((periods_s + (self._begins_s + self._durations_s)[some]).ravel(), self.stop_s)
+        begins_s = (periods_s + self.begins_s[some]).ravel()
+        ends_s = np.minimum((periods_s + (self.begins_s + self.durations_s)[some]).ravel(), self.stop_s)
         inside = begins_s < min(until_s, self.stop_s)
         return tuple(self.start_s + (1.0 + self.rate) * times_s[inside] for times_s in (begins_s, ends_s))
 
     def level(self, places: Places, a: float, b: float) -> FloatArray:
         """The signal itself with pulses A of height ``a`` and pulses B of ``-b``, shape (n,)."""
-        levels = self._levels(a, b)[places.segment]
+        levels = self.levels(a, b)[places.segment]
         levels[(places.elapsed_s < 0) | (places.elapsed_s >= self.stop_s)] = 0.0
         return levels
 
@@ -114,7 +93,7 @@ class Played:
 
     def lagged(self, places: Places, decay: FloatArray, lag_s: float, a: float, b: float) -> FloatArray:
         """The answer of one first-order lag to pulses A of ``a`` and B of ``-b``, from rest, shape (n,)."""
-        levels, settled = self._levels(a, b), self._periodic(lag_s, a, b)
+        levels, settled = self.levels(a, b), self.periodic(lag_s, a, b)
         answer = decay * (settled - levels)[places.segment]
         answer += levels[places.segment]
         begin, soon, stop = np.searchsorted(places.elapsed_s, [0.0, _FORGOTTEN * lag_s, self.stop_s])
@@ -126,19 +105,20 @@ class Played:
 
     def integral(self, places: Places, a: float, b: float) -> FloatArray:
         """The integral of the signal from its beginning, shape (n,), in levels times seconds."""
-        levels = self._levels(a, b)
-        sums = np.concatenate(([0.0], np.cumsum(levels * self._durations_s)))
+        levels = self.levels(a, b)
+        sums = np.concatenate(([0.0], np.cumsum(levels * self.durations_s)))
         answer = sums[:-1][places.segment] + levels[places.segment] * places.age_s
         answer += places.periods * sums[-1]
         return answer
 
-    def _levels(self, a: float, b: float) -> FloatArray:
+    def levels(self, a: float, b: float) -> FloatArray:
+        """The level of every segment of the period, shape (m,)."""
         return np.where(self._values > 0, a, np.where(self._values < 0, -b, 0.0))
 
-    def _periodic(self, lag_s: float, a: float, b: float) -> FloatArray:
+    def periodic(self, lag_s: float, a: float, b: float) -> FloatArray:
         """The lag at the beginning of every segment once the signal has gone on for ever, shape (m,)."""
-        levels = self._levels(a, b).tolist()
-        kept = np.exp(-self._durations_s / lag_s).tolist()
+        levels = self.levels(a, b).tolist()
+        kept = np.exp(-self.durations_s / lag_s).tolist()
         state = 0.0
         for level, keep in zip(levels, kept, strict=True):
             state = level + (state - level) * keep

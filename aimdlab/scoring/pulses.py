@@ -13,11 +13,11 @@ import numpy as np
 
 from aimdlab.capture import Capture
 from aimdlab.errors import ConfigurationError
-from aimdlab.scoring.codes import BoolArray, FloatArray, Trace, trace_of
+from aimdlab.scoring.codes import FloatArray, Indices, Trace, trace_of
 from aimdlab.scoring.injection import quality_problem
 from aimdlab.scoring.lagged_pulses import fit_lagged_pulses
 from aimdlab.scoring.removal import Left, LineRemoval, Removal, distortion, rest_shift
-from aimdlab.scoring.runs import Runs, find_runs
+from aimdlab.scoring.runs import Runs, Samples, Stretches, nothing_of, stretches
 
 DETECTION_FRACTION = 0.5
 """A pulse begins where the residual reaches this part of the expected amplitude."""
@@ -94,7 +94,7 @@ class PulseTrain:
         leak_distortion: what is left where the signal leaks beyond what is left elsewhere, root mean square, over that
             of the leak; NaN without one.
         u_leak_distortion: its uncertainty.
-        leak: what the injected signal leaks, in codes that rise with the value, shape (n,); None without one.
+        leak: what the injected signal leaks, in codes that rise with the value; None without one.
     """
 
     problem: str
@@ -115,7 +115,7 @@ class PulseTrain:
     u_rest_shift_v: float = math.nan
     leak_distortion: float = math.nan
     u_leak_distortion: float = math.nan
-    leak: FloatArray | None = None
+    leak: Samples | None = None
 
     @property
     def count(self) -> int:
@@ -152,34 +152,34 @@ def separate_pulses(
     amplitude = pulse.peak_v / y.scale
     tail = math.ceil(_LAGS * pulse.lag_s / y.capture.dt_s)
     rise = max(_GUARD, math.ceil(_SLOWEST_RISE * pulse.lag_s / y.capture.dt_s))
-    excluded = np.zeros(y.n, dtype=np.bool_)
+    excluded = nothing_of(y.n)
     for _ in range(_PASSES):
         left = removal.without(excluded)
-        rest = np.negative(left.rest) if pulse.polarity < 0 else left.rest
-        runs = find_runs(rest, DETECTION_FRACTION * amplitude, REST_FRACTION * amplitude)
+        high, low = DETECTION_FRACTION * amplitude, REST_FRACTION * amplitude
+        runs = left.residual.runs(left.level, high, low, pulse.polarity)
         before, excluded = excluded, runs.covered(rise, _GUARD + tail)
-        settled = np.array_equal(before, excluded)
-        if settled or 2 * np.count_nonzero(excluded) > y.n:
+        settled = before.same(excluded)
+        if settled or 2 * excluded.size > y.n:
             break
-    judged = ~excluded
+    ignored = excluded
     if tail:  # at the capture's ends: what is left of a pulse before it, and a pulse that only begins
-        judged[:tail] = judged[y.n - rise :] = False
-    peak = float(np.max(np.abs(rest), where=judged, initial=0.0))
+        ends = np.array([tail, y.n])
+        ignored = excluded | stretches(np.maximum([0, y.n - rise], 0), np.minimum(ends, y.n), y.n)
+    peak = left.residual.peak(left.level, ignored)
     problem = _resolution_problem(y, left.noise, peak, excluded, amplitude)
     if not problem and not settled:
         problem = f"{_WHERE}: injected signal and pulses cannot be separated; the fit does not settle"
     problem = problem or _in_step_problem(removal, runs.covered(_GUARD))
-    train = _train(y, left, peak)
+    train = _train(y, left.noise, peak, (left.coupling, left.u_coupling))
     if problem:
         return replace(train, problem=problem)
-    measured = _measured(y, removal, left, rest, runs, pulse)
+    measured = _measured(y, removal, left, runs, pulse)
     return replace(train, **measured, **_left_behind(y, removal, left, excluded, exposed_s))
 
 
 def unresolved(y: Trace, problem: str) -> PulseTrain:
     """The train of a capture that cannot even be looked at."""
-    nothing = Left(np.empty(0), math.nan, 0.0, math.inf, None)
-    return replace(_train(y, nothing, math.nan), problem=problem)
+    return replace(_train(y, math.nan, math.nan, (0.0, math.inf)), problem=problem)
 
 
 @dataclass(frozen=True)
@@ -197,10 +197,10 @@ def pairing_problem(device: Capture, injection: Capture) -> str:
     return f"{_WHERE}: not sampled at the same instants as the injection monitor, so the leak cannot be taken away"
 
 
-def _resolution_problem(y: Trace, noise: float, peak: float, excluded: BoolArray, amplitude: float) -> str:
+def _resolution_problem(y: Trace, noise: float, peak: float, excluded: Stretches, amplitude: float) -> str:
     limit = REST_FRACTION * amplitude
     size = f"{amplitude * y.scale:.4g} V"
-    if 2 * np.count_nonzero(excluded) > y.n:
+    if 2 * excluded.size > y.n:
         return f"{_WHERE}: more than half of the capture exceeds half of the expected pulse amplitude ({size})"
     if _NOISE_SIGMAS * noise > limit:
         return f"{_WHERE}: noise of {noise * y.scale:.3g} V hides pulses of {size}"
@@ -212,21 +212,18 @@ def _resolution_problem(y: Trace, noise: float, peak: float, excluded: BoolArray
     return ""
 
 
-def _in_step_problem(removal: Removal, excluded: BoolArray) -> str:
+def _in_step_problem(removal: Removal, excluded: Stretches) -> str:
     """Leakage that is not proportional (a clamp that rectifies) looks like a pulse at every injected pulse."""
     for name, sign in (("A", 1), ("B", -1)):
         injected = removal.injected(sign)
         if injected is None:
             return ""
-        total = np.count_nonzero(injected)
-        if total and np.count_nonzero(injected & excluded) > IN_STEP_FRACTION * total:
+        if injected.size and injected.shared(excluded) > IN_STEP_FRACTION * injected.size:
             return f"{_WHERE}: pulses found are in step with injected pulses {name} and may be leakage of them"
     return ""
 
 
-def _measure(
-    y: Trace, x: Trace | None, left: Left, rest: FloatArray, runs: Runs, index: int, polarity: int
-) -> _Found | None:
+def _measure(y: Trace, x: Trace | None, left: Left, runs: Runs, index: int, polarity: int) -> _Found | None:
     """One pulse, or None if it began before the capture."""
     start, last, stop = int(runs.start[index]), int(runs.last[index]), int(runs.stop[index])
     if start == 0:
@@ -235,16 +232,16 @@ def _measure(
     first, end = start + trim, last + 1 - trim
     n = end - first
     # Exact sums of the codes, so that the mean is the same whichever way it is computed.
-    sum_y = int(y.codes[first:end].sum(dtype=np.int64))
-    sum_x = int(x.codes[first:end].sum(dtype=np.int64)) if x is not None else 0
+    sum_y = int(y.part(first, end).sum(dtype=np.int64))
+    sum_x = int(x.part(first, end).sum(dtype=np.int64)) if x is not None else 0
     line = left.line
     if line is None:
-        amplitude = float(rest[first:end].mean())
+        amplitude = polarity * float(left.part(first, end).mean())
     else:
         amplitude = polarity * (sum_y / n - line.a * (sum_x / n) - line.b)
     begin = max(start - _LOOK, int(runs.stop[index - 1]) if index else 0)
     finish = min(stop + _LOOK, int(runs.start[index + 1]) if index + 1 < runs.count else y.n)
-    rise, fall = _crossings(rest[begin:finish], amplitude / 2)
+    rise, fall = _crossings(polarity * left.part(begin, finish), amplitude / 2)
     rise, fall = rise + begin, fall + begin if stop < y.n else math.nan
     noise = left.noise / math.sqrt(n)
     u_a = line.u_a if line is not None and math.isfinite(line.u_a) else 0.0
@@ -268,14 +265,12 @@ def _crossings(stretch: FloatArray, level: float) -> tuple[float, float]:
     return rise, fall
 
 
-def _measured(
-    y: Trace, removal: Removal, left: Left, rest: FloatArray, runs: Runs, pulse: DevicePulse
-) -> dict[str, Any]:
+def _measured(y: Trace, removal: Removal, left: Left, runs: Runs, pulse: DevicePulse) -> dict[str, Any]:
     """The arrays of a train, and how well its times are known."""
     dt = y.capture.dt_s
     if pulse.lag_s:
-        return _measured_behind_lag(y, left, rest, runs, pulse)
-    found = [_measure(y, removal.injection, left, rest, runs, index, pulse.polarity) for index in range(runs.count)]
+        return _measured_behind_lag(y, left, runs, pulse)
+    found = [_measure(y, removal.injection, left, runs, index, pulse.polarity) for index in range(runs.count)]
     seen = [one for one in found if one is not None]
     return {
         "times_s": np.array([y.time_s(one.rise) for one in seen], dtype=np.float64),
@@ -285,9 +280,13 @@ def _measured(
     }
 
 
-def _measured_behind_lag(y: Trace, left: Left, rest: FloatArray, runs: Runs, pulse: DevicePulse) -> dict[str, Any]:
+def _measured_behind_lag(y: Trace, left: Left, runs: Runs, pulse: DevicePulse) -> dict[str, Any]:
     capture = y.capture
     seen = runs.select(runs.start > 0)
+
+    def rest(at: Indices) -> FloatArray:
+        return pulse.polarity * left.take(at)
+
     found = fit_lagged_pulses(rest, seen, pulse.lag_s / capture.dt_s, pulse.amplitude_v / y.scale, left.noise)
     heights_v = np.where(seen.stop < seen.n, found.heights * y.scale, np.nan)
     u_v = np.hypot(np.hypot(found.u_heights * y.scale, y.u_step), capture.u_gain * heights_v)
@@ -299,26 +298,25 @@ def _measured_behind_lag(y: Trace, left: Left, rest: FloatArray, runs: Runs, pul
 
 
 def _left_behind(
-    y: Trace, removal: Removal, left: Left, excluded: BoolArray, exposed_s: tuple[float, float] | None
+    y: Trace, removal: Removal, left: Left, excluded: Stretches, exposed_s: tuple[float, float] | None
 ) -> dict[str, Any]:
     """What the injected signal leaves outside pulses."""
     leak = removal.leak(left)
-    distorted, u_distorted = distortion(left, leak, excluded)
-    largest = float(np.abs(leak).max()) if leak is not None else 0.0
+    distorted, u_distorted = distortion(left, excluded)
     shift, u_shift = math.nan, math.nan
     if exposed_s is not None:
         first, last = (min(max(round((t - y.capture.t0_s) / y.capture.dt_s), 0), y.n) for t in exposed_s)
         shift, u_shift = rest_shift(left, excluded, first, last, math.ceil(_SETTLING_S / y.capture.dt_s))
     return {
         "rest_shift_v": shift * y.scale,
-        "u_rest_shift_v": math.hypot(u_shift, _U_LEAK * largest) * y.scale,
+        "u_rest_shift_v": math.hypot(u_shift, _U_LEAK * left.residual.leak_peak) * y.scale,
         "leak_distortion": distorted,
         "u_leak_distortion": u_distorted,
         "leak": leak,
     }
 
 
-def _train(y: Trace, left: Left, peak: float) -> PulseTrain:
+def _train(y: Trace, noise: float, peak: float, coupling: tuple[float, float]) -> PulseTrain:
     """A train without pulses."""
     none = np.empty(0)
     return PulseTrain(
@@ -331,9 +329,9 @@ def _train(y: Trace, left: Left, peak: float) -> PulseTrain:
         u_time_base=y.capture.u_time,
         start_s=y.capture.t0_s,
         end_s=y.time_s(y.n - 1),
-        residual_noise_v=left.noise * y.scale,
+        residual_noise_v=noise * y.scale,
         residual_peak_v=peak * y.scale,
-        coupling=left.coupling,
-        u_coupling=left.u_coupling,
+        coupling=coupling[0],
+        u_coupling=coupling[1],
         step_v=y.step * y.scale,
     )

@@ -12,10 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from aimdlab.capture import Capture
+from aimdlab.scoring.counting import Counts, weighted_median
 
 _FEWEST = 16
 _NEAR_STEPS = 3
 _SIGMAS = 3.0
+_FARTHEST = 1 << 17
 
 
 def zeroed_at_rest(capture: Capture) -> Capture:
@@ -27,17 +29,16 @@ def zeroed_at_rest(capture: Capture) -> Capture:
     rest = capture.codes[: max(0, min(before, capture.n))]
     if rest.size < _FEWEST:
         return capture
-    middle = float(np.median(rest))
-    spread = float(np.median(np.abs(rest - middle)))
-    near = rest[np.abs(rest - middle) <= max(_NEAR_STEPS * spread, _smallest_step(rest))]
+    counted = Counts()
+    counted.add(rest)
+    values, counts = counted.values, counted.counts
+    off = np.abs(values - counted.median())
+    order = np.argsort(off, kind="stable")
+    spread = weighted_median(off[order], counts[order])
+    near = off <= max(_NEAR_STEPS * spread, float(np.diff(values).min(initial=_FARTHEST)) if values.size > 1 else 0.0)
     # Sums of integers are exact, whatever the order.
-    zero = int(near.sum(dtype=np.int64)) / near.size
+    zero = int(np.dot(values[near], counts[near])) / int(counts[near].sum())
     shown = zero * capture.scale + capture.offset
     if not abs(shown) <= _SIGMAS * capture.u_offset:
         return capture
     return replace(capture, offset=-zero * capture.scale)
-
-
-def _smallest_step(codes: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> float:
-    values = np.unique(codes)
-    return float(np.diff(values.astype(np.int64)).min()) if values.size > 1 else 0.0

@@ -2,15 +2,153 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aimdlab.scoring.codes import BoolArray, FloatArray, IntArray
+from aimdlab.scoring.codes import BoolArray, FloatArray, Indices, Trace, blocks
 
-Indices = NDArray[np.intp]
-Signal = IntArray | FloatArray
+_MANY = 9
+"""Each stretch is marked by itself up to one in 2^9 samples."""
+
+Signal = NDArray[np.integer] | FloatArray
+
+
+class Samples(Protocol):
+    """A signal that is had part by part."""
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+
+    def part(self, start: int, stop: int) -> Signal:
+        """Samples ``start`` up to, not including, ``stop``; to be read only."""
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """Samples that are all there."""
+
+    values: Signal
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return int(self.values.size)
+
+    def part(self, start: int, stop: int) -> Signal:
+        """Samples ``start`` up to, not including, ``stop``."""
+        return self.values[start:stop]
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """Stretches of samples, ascending, apart from each other and not empty; index arrays of one length.
+
+    Attributes:
+        begin: first sample of each.
+        end: the sample after its last.
+        n: number of samples of the signal.
+    """
+
+    begin: Indices
+    end: Indices
+    n: int
+
+    @cached_property
+    def size(self) -> int:
+        """Number of samples within."""
+        return int((self.end - self.begin).sum())
+
+    def mask(self, start: int, stop: int) -> BoolArray:
+        """Shape (stop - start,): true within."""
+        mask = np.zeros(stop - start, dtype=np.bool_)
+        first, last = self._touching(start, stop)
+        if last - first > (stop - start) >> _MANY:
+            edges = np.column_stack((self.begin[first:last], self.end[first:last])).ravel()
+            lengths = np.diff(np.clip(edges - start, 0, stop - start), prepend=0, append=stop - start)
+            # Repeating a value is a hundred times faster than summing a change over every sample.
+            return np.repeat(np.arange(lengths.size) % 2 == 1, lengths.astype(np.intp))
+        for begin, end in zip(self.begin[first:last].tolist(), self.end[first:last].tolist(), strict=True):
+            mask[max(begin - start, 0) : end - start] = True
+        return mask
+
+    def touches(self, start: int, stop: int) -> bool:
+        """Whether any sample from ``start`` up to ``stop`` is within."""
+        first, last = self._touching(start, stop)
+        return last > first
+
+    def hold(self, at: Indices) -> BoolArray:
+        """Whether each of these samples is within."""
+        if not self.begin.size:
+            return np.zeros(at.shape, dtype=np.bool_)
+        which = np.searchsorted(self.begin, at, side="right") - 1
+        held: BoolArray = (which >= 0) & (at < self.end[which])
+        return held
+
+    def before(self, at: Indices) -> NDArray[np.int64]:
+        """How many samples before each of these are within."""
+        counted = np.concatenate(([0], np.cumsum(self.end - self.begin)))
+        which = np.searchsorted(self.begin, at, side="right")
+        beyond = np.maximum(self.end[which - 1] - at, 0) if self.end.size else np.zeros(at.shape, dtype=np.int64)
+        return counted[which] - np.where(which > 0, beyond, 0)
+
+    def shared(self, other: Stretches) -> int:
+        """Number of samples that are within both."""
+        return int((self.before(other.end) - self.before(other.begin)).sum())
+
+    def indices(self) -> Indices:
+        """The samples within, ascending."""
+        lengths = self.end - self.begin
+        return np.repeat(self.begin - np.cumsum(lengths) + lengths, lengths) + np.arange(self.size)
+
+    def without(self, start: int, stop: int) -> Stretches:
+        """What of them is not from ``start`` up to ``stop``."""
+        begin = np.concatenate((self.begin, np.maximum(self.begin, stop)))
+        end = np.concatenate((np.minimum(self.end, start), self.end))
+        some = end > begin
+        return Stretches(begin[some], end[some], self.n)
+
+    def complement(self) -> Stretches:
+        """What is not within."""
+        begin, end = np.concatenate(([0], self.end)), np.append(self.begin, self.n)
+        some = end > begin
+        return Stretches(begin[some], end[some], self.n)
+
+    def __or__(self, other: Stretches) -> Stretches:
+        """What is within either."""
+        return stretches(np.concatenate((self.begin, other.begin)), np.concatenate((self.end, other.end)), self.n)
+
+    def same(self, other: Stretches) -> bool:
+        """Whether both hold the same samples."""
+        return np.array_equal(self.begin, other.begin) and np.array_equal(self.end, other.end)
+
+    def _touching(self, start: int, stop: int) -> tuple[int, int]:
+        return int(np.searchsorted(self.end, start, side="right")), int(np.searchsorted(self.begin, stop))
+
+
+def nothing_of(n: int) -> Stretches:
+    """No sample of a signal of ``n``."""
+    return Stretches(np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), n)
+
+
+def stretches(begin: Indices, end: Indices, n: int) -> Stretches:
+    """Those from each ``begin`` up to, not including, its ``end``; in any order, and they may overlap."""
+    some = end > begin
+    begin, end = begin[some], end[some]
+    if np.any(begin[1:] < begin[:-1]):
+        order = np.argsort(begin, kind="stable")
+        begin, end = begin[order], end[order]
+    end = np.maximum.accumulate(end)
+    if not begin.size:
+        return nothing_of(n)
+    apart = begin[1:] > end[:-1]
+    return Stretches(begin[np.append(True, apart)], end[np.append(apart, True)], n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,60 +182,143 @@ class Runs:
         """The runs where ``keep`` is true."""
         return Runs(self.start[keep], self.last[keep], self.stop[keep], self.n)
 
-    def covered(self, guard: int, after: int | None = None) -> BoolArray:
-        """Shape (n,): true inside any run and ``guard`` samples around it, or ``after`` samples after it."""
+    def covered(self, guard: int, after: int | None = None) -> Stretches:
+        """Any run and ``guard`` samples around it, or ``after`` samples after it."""
         first = np.maximum(self.start - guard, 0)
         stop = np.minimum(self.stop + (guard if after is None else after), self.n)
-        return inside(first, stop, self.n)
+        return stretches(first, stop, self.n)
+
+    def inner(self, margin: int) -> Stretches:
+        """From the first to the last sample at or above the level, without ``margin`` samples at either end."""
+        return stretches(self.start + margin, self.last + 1 - margin, self.n)
 
 
-def inside(begin: Indices, end: Indices, n: int) -> BoolArray:
-    """Shape (n,): true from each ``begin`` up to, but not at, its ``end``; both rise, stretches may overlap."""
-    if not begin.size:
-        return np.zeros(n, dtype=np.bool_)
-    joined = begin[1:] <= end[:-1]
-    edges = np.empty(2 * (begin.size - np.count_nonzero(joined)), dtype=np.intp)
-    edges[0::2], edges[1::2] = begin[np.append(True, ~joined)], end[np.append(~joined, True)]
-    lengths = np.diff(edges, prepend=0, append=n)
-    # Repeating a value is a hundred times faster than summing a change over every sample.
-    covered: BoolArray = np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
-    return covered
+class RunFinder:
+    """Finds runs that begin when a signal reaches ``high`` and end when it falls below ``low`` (not above ``high``).
+
+    The signal is given part by part, in order; of what is left out it is known that it is below ``low``.
+    """
+
+    def __init__(self, high: float, low: float, sign: int = 1) -> None:
+        """With ``sign`` -1 the runs are those of the signal with its sign changed."""
+        self._high, self._low, self._sign = high, low, sign
+        self._ups: list[Indices] = []
+        self._falls: list[Indices] = []
+        self._ends: list[Indices] = []
+        self._at = 0
+        self._over, self._under = False, True
+
+    def skip(self, stop: int) -> None:
+        """Everything up to ``stop`` is below ``low``."""
+        if stop > self._at:
+            if self._over:
+                self._falls.append(np.array([self._at - 1]))
+            if not self._under:
+                self._ends.append(np.array([self._at]))
+            self._at, self._over, self._under = stop, False, True
+
+    def add(self, part: Signal) -> None:
+        """What follows."""
+        over, under = (np.empty(part.size + 1, dtype=np.bool_) for _ in range(2))
+        over[0], under[0] = self._over, self._under
+        high, low = self._high, self._low
+        if np.issubdtype(part.dtype, np.integer) and math.isfinite(high) and math.isfinite(low):
+            # Whole numbers are compared as they are, which is several times faster.
+            high, low = self._sign * math.ceil(high), self._sign * math.ceil(low)
+        elif self._sign < 0:
+            high, low = -high, -low
+        if self._sign > 0:
+            np.greater_equal(part, high, out=over[1:])
+            np.less(part, low, out=under[1:])
+        else:
+            np.less_equal(part, high, out=over[1:])
+            np.greater(part, low, out=under[1:])
+        changes = np.flatnonzero(over[1:] != over[:-1])
+        up = over[1:][changes]
+        self._ups.append(changes[up] + self._at)
+        self._falls.append(changes[~up] + (self._at - 1))
+        self._ends.append(np.flatnonzero(under[1:] > under[:-1]) + self._at)
+        self._at += part.size
+        self._over, self._under = bool(over[-1]), bool(under[-1])
+
+    def runs(self) -> Runs:
+        """Those of the whole signal, which has ended."""
+        n = self._at
+        ups, falls, ends = (np.concatenate((np.empty(0, dtype=np.intp), *some)) for some in self._noted())
+        stop = np.append(ends, n)[np.searchsorted(ends, ups, side="right")]
+        first = np.ones(ups.size, dtype=np.bool_)
+        first[1:] = stop[1:] != stop[:-1]
+        start, stop = ups[first], stop[first]
+        last = falls[np.searchsorted(falls, stop, side="left") - 1] if start.size else start
+        return Runs(start=start, last=last, stop=stop, n=n)
+
+    def _noted(self) -> tuple[list[Indices], list[Indices], list[Indices]]:
+        falls = [*self._falls, np.array([self._at - 1])] if self._over else self._falls
+        return self._ups, falls, self._ends
 
 
-def find_runs(signal: Signal, high: float, low: float) -> Runs:
-    """Runs that begin when ``signal`` reaches ``high`` and end when it falls below ``low`` (not above ``high``)."""
-    n = signal.size
-    over, under = signal >= high, signal < low
-    changes = np.flatnonzero(over[1:] != over[:-1]) + 1
-    ups, falls = changes[over[changes]], changes[~over[changes]] - 1
-    if n and over[0]:
-        ups = np.concatenate(([0], ups))
-    if n and over[-1]:
-        falls = np.concatenate((falls, [n - 1]))
-    ends = np.flatnonzero(under[1:] & ~under[:-1]) + 1
-    stop = np.concatenate((ends, [n]))[np.searchsorted(ends, ups, side="right")]
-    first = np.ones(ups.size, dtype=np.bool_)
-    first[1:] = stop[1:] != stop[:-1]
-    start, stop = ups[first], stop[first]
-    last = falls[np.searchsorted(falls, stop, side="left") - 1] if start.size else start
-    return Runs(start=start, last=last, stop=stop, n=n)
+def find_runs(signal: Samples, high: float, low: float, sign: int = 1) -> Runs:
+    """All runs of a signal, or of the signal with its sign changed; see :class:`RunFinder`."""
+    finder = RunFinder(high, low, sign)
+    for start, stop in blocks(signal.n):
+        finder.add(signal.part(start, stop))
+    return finder.runs()
 
 
-def rise_positions(signal: Signal, runs: Runs, level: float) -> FloatArray:
+Taken = Callable[[Indices], FloatArray]
+"""The samples at these places."""
+
+
+def rise_positions(taken: Taken, runs: Runs, level: float) -> FloatArray:
     """Where each run rose through ``level`` (its ``high``), between samples; NaN if it began before the signal."""
     at = runs.start
-    return np.where(at > 0, _between(signal, at - 1, at, level), np.nan)
+    return np.where(at > 0, _between(taken, runs.n, at - 1, at, level), np.nan)
 
 
-def fall_positions(signal: Signal, runs: Runs, level: float) -> FloatArray:
+def fall_positions(taken: Taken, runs: Runs, level: float) -> FloatArray:
     """Where each run fell through ``level`` (its ``high``) for good; NaN if it goes on to the signal's end."""
     at = runs.last
-    return np.where(at < runs.n - 1, _between(signal, at, at + 1, level), np.nan)
+    return np.where(at < runs.n - 1, _between(taken, runs.n, at, at + 1, level), np.nan)
 
 
-def _between(signal: Signal, left: Indices, right: Indices, level: float) -> FloatArray:
-    left, right = np.clip(left, 0, signal.size - 1), np.clip(right, 0, signal.size - 1)
-    a, b = signal[left].astype(np.float64), signal[right].astype(np.float64)
+def _between(taken: Taken, n: int, left: Indices, right: Indices, level: float) -> FloatArray:
+    left, right = np.clip(left, 0, n - 1), np.clip(right, 0, n - 1)
+    a, b = taken(left), taken(right)
     rise = np.where(b == a, 1.0, b - a)  # equal only at the clipped ends, which the callers replace
     position: FloatArray = left + (level - a) / rise
     return position
+
+
+def extremes_within(trace: Trace, within: Stretches) -> tuple[int, int] | None:
+    """The lowest and the highest code within the stretches; None if nothing is."""
+    low = high = None
+    for start, stop in blocks(trace.n):
+        if not within.touches(start, stop):
+            continue
+        part, mask = trace.part(start, stop), within.mask(start, stop)
+        if not mask.all():
+            # Products are several times faster than choosing: 0 for what is not within, relative to one that is.
+            one = int(part[int(np.argmax(mask))])
+            part = (part.astype(np.int32) - one) * mask + one
+        found = int(part.min()), int(part.max())
+        low, high = found if low is None or high is None else (min(low, found[0]), max(high, found[1]))
+    return None if low is None or high is None else (low, high)
+
+
+def prefix_sums(samples: Samples, at: Indices) -> NDArray[np.int64]:
+    """The sum of all whole-number samples before each of these places, which ascend; exact."""
+    sums = np.zeros(at.size, dtype=np.int64)
+    total = 0
+    end = int(at[-1]) if at.size else 0
+    for start, stop in blocks(end):
+        part = samples.part(start, stop)
+        first, last = np.searchsorted(at, (start, stop))
+        if first == last:
+            total += int(part.sum(dtype=np.int64))
+            continue
+        running = np.cumsum(part, dtype=np.int64)
+        within = at[first:last] - start
+        sums[first:last] = np.where(within > 0, running[within - 1], 0) + total
+        total += int(running[-1])
+    sums[np.searchsorted(at, end) :] = total
+    return sums

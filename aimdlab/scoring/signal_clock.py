@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from aimdlab.scoring.codes import BoolArray, FloatArray, Trace
-from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses, monitor_pulses
+import numpy as np
+from numpy.typing import NDArray
+
+from aimdlab.scoring.codes import BoolArray, FloatArray, Indices
+from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses
 from aimdlab.scoring.played import Played
-from aimdlab.scoring.runs import Indices
+from aimdlab.scoring.runs import Stretches, prefix_sums
 from aimdlab.scoring.timing import clock_tolerance, slack_s, wanted_pulses
 
 _REACH_S = 0.05
@@ -15,17 +18,16 @@ _EDGE = 1.5
 """Samples on each side of an edge that it may reach."""
 
 
-def signal_clock(injection: Trace, touched: BoolArray, expected: ExpectedInjection, exposure_s: float) -> Played:
-    """The clock of the injected signal, from its pulses B that nothing has touched (shape (n,)).
+def signal_clock(pulses: MonitorPulses, touched: Stretches, expected: ExpectedInjection, exposure_s: float) -> Played:
+    """The clock of the injected signal, from its pulses B at half their height that nothing has touched.
 
     From the beginning on, each is held against where those before it say that it belongs. The signal is taken to end
     after the last period that the exposure needs; at the last pulse B found, if one after it is seen to be missing,
     where nothing touches it; not at all, if it goes on.
     """
-    capture, signal = injection.capture, expected.signal
+    capture, signal = pulses.trace.capture, expected.signal
     dt = capture.dt_s
-    pulses = monitor_pulses(injection, expected.ivamp_v / 2, -1)
-    clean = ~(touched[pulses.runs.start] | touched[pulses.runs.last])
+    clean = ~(touched.hold(pulses.runs.start) | touched.hold(pulses.runs.last))
     rises_s = capture.t0_s + np.where(np.isnan(pulses.rise), pulses.runs.start, pulses.rise) * dt
     rises_s = rises_s[clean & (rises_s >= -slack_s(dt, 0.0, 0.0))]
     end_s = capture.t0_s + capture.span_s
@@ -53,19 +55,39 @@ def signal_clock(injection: Trace, touched: BoolArray, expected: ExpectedInjecti
     return Played(signal, start_s, rate, stop_s)
 
 
-def _absent(pulses: MonitorPulses, touched: BoolArray, begin: FloatArray, end: FloatArray) -> BoolArray:
+def _absent(pulses: MonitorPulses, touched: Stretches, begin: FloatArray, end: FloatArray) -> BoolArray:
     """Whether a pulse is seen not to be there: most of what nothing touches of its plateau is below half its height.
 
     ``begin`` and ``end`` are its edges as sample positions, shape (k,). A plateau that is touched all over shows
     nothing, and the pulse is not taken to be missing.
     """
-    n = touched.size
+    n = touched.n
     first = np.clip(np.ceil(begin + _EDGE), 0, n - 1).astype(np.intp)
     stop = np.clip(np.maximum(np.floor(end - _EDGE).astype(np.intp) + 1, first + 1), 1, n)
-    below = pulses.turned < pulses.zero + pulses.level
-    seen, low = (np.concatenate(([0], np.cumsum(part))) for part in (~touched, below & ~touched))
-    absent: BoolArray = 2 * (low[stop] - low[first]) > seen[stop] - seen[first]
+    seen = stop - first - (touched.before(stop) - touched.before(first))
+    places = np.unique(np.concatenate((first, stop)))
+    low = prefix_sums(_Below(pulses, touched), places)
+    absent: BoolArray = 2 * (low[np.searchsorted(places, stop)] - low[np.searchsorted(places, first)]) > seen
     return absent
+
+
+@dataclass(frozen=True)
+class _Below:
+    """1 where a pulse is not half its height and nothing touches it, else 0."""
+
+    pulses: MonitorPulses
+    touched: Stretches
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return self.touched.n
+
+    def part(self, start: int, stop: int) -> NDArray[np.int8]:
+        """Samples ``start`` up to, not including, ``stop``."""
+        below = self.pulses.turned(start, stop) < self.pulses.zero + self.pulses.level
+        below &= ~self.touched.mask(start, stop)
+        return below.view(np.int8)
 
 
 def _matched(found_s: FloatArray, wanted_s: FloatArray, dt: float, limit: float) -> tuple[float, float]:

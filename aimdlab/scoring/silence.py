@@ -6,9 +6,10 @@ import numpy as np
 
 from aimdlab.capture import Capture
 from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
-from aimdlab.scoring.codes import BoolArray, Trace, clipped_samples, trace_of
+from aimdlab.scoring.codes import Trace, clipped_at, trace_of
 from aimdlab.scoring.injection import quality_problem
 from aimdlab.scoring.pulses import REST_FRACTION, PulseTrain
+from aimdlab.scoring.runs import Stretches, extremes_within, nothing_of, prefix_sums, stretches
 
 _OFFSET_FRACTION = 0.2
 _SIGNAL_FRACTION = 0.05
@@ -38,23 +39,23 @@ def silence_problem(
     smallest amplitude that will be injected.
     """
     trace = trace_of(capture)
-    spiked = _edges(trace, train, pulse_width_s) if back_coupling else np.zeros(trace.n, dtype=np.bool_)
-    clipped = int(np.count_nonzero(clipped_samples(capture) & ~spiked)) if trace.clipped else 0
+    spiked = _edges(trace, train, pulse_width_s) if back_coupling else nothing_of(trace.n)
+    clipped = int(np.count_nonzero(~spiked.hold(clipped_at(capture)))) if trace.clipped else 0
     problem = quality_problem(clipped, trace.holes, _WHERE)
     if problem:
         return problem
-    paced = _paced(trace, train, pulse_width_s)
-    if bool(paced.all()):
+    quiet = _paced(trace, train, pulse_width_s).complement()
+    extremes = extremes_within(trace, quiet)
+    if extremes is None:
         return f"{_WHERE}: pulses of the device leave no moment at which silence could be seen"
     ends_v = [abs(code * capture.scale + capture.offset) for code in (capture.code_min, capture.code_max)]
     full_scale_v = min(ends_v)
-    quiet = trace.codes[~paced]
-    mean = int(quiet.sum(dtype=np.int64)) / quiet.size
+    before = prefix_sums(trace, np.column_stack((quiet.begin, quiet.end)).ravel())
+    mean = int((before[1::2] - before[::2]).sum()) / quiet.size
     level_v = abs(mean - trace.zero_code) * trace.scale
-    signal_v = float(np.max(np.abs(quiet - mean))) * trace.scale
-    sizes = np.abs(trace.codes - trace.zero_code)
-    peak_v = float(np.max(sizes, where=~spiked, initial=0.0)) * trace.scale
-    spike_v = float(np.max(sizes, where=spiked, initial=0.0)) * trace.scale
+    signal_v = _farthest(extremes, mean) * trace.scale
+    peak_v = _farthest(extremes_within(trace, spiked.complement()), trace.zero_code) * trace.scale
+    spike_v = _farthest(extremes_within(trace, spiked), trace.zero_code) * trace.scale
     most_v = REST_FRACTION * pulse_amplitude_v
     for what, found_v, allowed_v in (
         ("constantly", level_v, min(_OFFSET_FRACTION * full_scale_v, most_v)),
@@ -70,20 +71,20 @@ def silence_problem(
     return ""
 
 
-def _edges(trace: Trace, train: PulseTrain, pulse_width_s: float) -> BoolArray:
-    """True on the samples around the edges of the device's pulses."""
+def _farthest(extremes: tuple[int, int] | None, code: float) -> float:
+    return max(abs(extreme - code) for extreme in extremes) if extremes is not None else 0.0
+
+
+def _edges(trace: Trace, train: PulseTrain, pulse_width_s: float) -> Stretches:
+    """The samples around the edges of the device's pulses."""
     ends_s = train.times_s + np.where(np.isfinite(train.widths_s), train.widths_s, pulse_width_s)
     return BackCoupling(trace, PacedStretches(train.times_s, ends_s, train.amplitudes_v), 0.0).edges
 
 
-def _paced(trace: Trace, train: PulseTrain, pulse_width_s: float) -> BoolArray:
-    """True within the device's pulses and twice their width after them."""
+def _paced(trace: Trace, train: PulseTrain, pulse_width_s: float) -> Stretches:
+    """Within the device's pulses and twice their width after them."""
     dt = trace.capture.dt_s
     widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, pulse_width_s)
     begin = np.floor((train.times_s - trace.capture.t0_s) / dt).astype(np.int64) - _GUARD
     end = np.ceil((train.times_s + 3 * widths_s - trace.capture.t0_s) / dt).astype(np.int64) + _GUARD
-    change = np.zeros(trace.n + 1, dtype=np.int32)
-    np.add.at(change, np.clip(begin, 0, trace.n), 1)
-    np.add.at(change, np.clip(end, 0, trace.n), -1)
-    paced: BoolArray = np.cumsum(change[:-1]) > 0
-    return paced
+    return stretches(np.clip(begin, 0, trace.n), np.clip(end, 0, trace.n), trace.n)

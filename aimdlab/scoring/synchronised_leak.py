@@ -14,12 +14,14 @@ import numpy as np
 from aimdlab.capture import Capture
 from aimdlab.scoring.behind_network import coupling_reference, device_pulse, leak_path, tell_apart
 from aimdlab.scoring.codes import BoolArray, FloatArray, Trace, trace_of
-from aimdlab.scoring.injection import ExpectedInjection
+from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses
 from aimdlab.scoring.lagged_leak import Leak, LeakFit
 from aimdlab.scoring.parameters import GradientInjectedScoring
 from aimdlab.scoring.played import Played
 from aimdlab.scoring.pulses import REST_FRACTION, PulseTrain, find_pulses
 from aimdlab.scoring.removal import Left
+from aimdlab.scoring.residual import Residual
+from aimdlab.scoring.runs import Array, Samples, Stretches, nothing_of
 from aimdlab.scoring.signal_clock import signal_clock
 
 _NEVER_S = 100.0
@@ -80,18 +82,19 @@ class KnownRemoval:
         zero = (int(device.codes[at].sum(dtype=np.int64)) - math.fsum(leak[at].tolist())) / max(at.size, 1)
         self.rest: FloatArray = device.codes - leak - zero
         self.noise = math.sqrt(math.fsum((self.rest[at] ** 2).tolist()) / max(at.size - 1, 1))
+        self._residual = Residual(device, Array(leak), zero)
 
-    def injected(self, sign: int) -> BoolArray | None:  # noqa: ARG002
+    def injected(self, sign: int) -> Stretches | None:  # noqa: ARG002
         """None: a burst within a pulse is in step with it and no leak."""
         return None
 
-    def without(self, excluded: BoolArray) -> Left:  # noqa: ARG002
+    def without(self, excluded: Stretches) -> Left:  # noqa: ARG002
         """What is left, whatever is excluded."""
-        return Left(rest=self.rest.copy(), noise=self.noise, coupling=0.0, u_coupling=math.inf, line=None)
+        return Left(self._residual, 0.0, self.noise, coupling=0.0, u_coupling=math.inf, line=None)
 
-    def leak(self, left: Left) -> FloatArray | None:  # noqa: ARG002
-        """The leak, shape (n,)."""
-        return self.shown_leak
+    def leak(self, left: Left) -> Samples | None:
+        """The leak."""
+        return left.residual.leak
 
 
 def alone(expected: ExpectedInjection) -> ExpectedInjection:
@@ -139,7 +142,8 @@ def played_burst(injection: Trace, known: GradientInjectedScoring, expected: Exp
     leak_v = known.expected_ivamp_v * (sum(abs(share) for share, _ in known.lags) + abs(known.expected_coupling))
     if leak_v <= _SMALL * device_pulse(known).peak_v:
         return Played(signal, 0.0, 0.0, signal.burst_s)
-    found = signal_clock(injection, np.zeros(injection.n, dtype=np.bool_), expected, signal.burst_s)
+    pulses = monitor_pulses(injection, expected.ivamp_v / 2, -1)
+    found = signal_clock(pulses, nothing_of(injection.n), expected, signal.burst_s)
     return replace(found, stop_s=signal.burst_s)
 
 
@@ -152,7 +156,7 @@ def leak_volts(
         return line + shown.coupling * injection.offset
     fit = LeakFit(device, injection, played, leak_path(known), ivamp_v=known.expected_ivamp_v, apart_v=math.inf)
     moved = replace(played, start_s=played.start_s + shown.late_s)
-    return fit.values(replace(shown.fitted, played=moved))[0]
+    return fit.answer(replace(shown.fitted, played=moved)).part(0, device.n)
 
 
 def sharpening(lag_s: float, dt_s: float) -> float:

@@ -18,7 +18,7 @@ from aimdlab.errors import RecordError
 from aimdlab.scoring import codes
 from aimdlab.scoring.codes import PairSums, trace_of
 from aimdlab.scoring.pulses import DevicePulse, find_pulses
-from aimdlab.scoring.runs import fall_positions, find_runs, rise_positions
+from aimdlab.scoring.runs import Array, fall_positions, find_runs, rise_positions
 
 words = hnp.arrays(np.int32, st.integers(1, 60), elements=st.integers(-65535, 65535))
 
@@ -77,13 +77,13 @@ def test_runs_agree_with_a_plain_loop(signal: NDArray[np.float64], high: float, 
             start = -1
     if start >= 0:
         wanted.append((start, last, signal.size))
-    runs = find_runs(signal, high, low)
+    runs = find_runs(Array(signal), high, low)
     assert list(zip(runs.start.tolist(), runs.last.tolist(), runs.stop.tolist(), strict=True)) == wanted
     covered = np.zeros(signal.size, dtype=bool)
     for begin, _, stop in wanted:
         covered[max(begin - 2, 0) : stop + 2] = True
-    assert np.array_equal(runs.covered(2), covered)
-    rises, falls = rise_positions(signal, runs, high), fall_positions(signal, runs, high)
+    assert np.array_equal(runs.covered(2).mask(0, signal.size), covered)
+    rises, falls = (positions(signal.__getitem__, runs, high) for positions in (rise_positions, fall_positions))
     for (begin, end, _), rise, fall in zip(wanted, rises, falls, strict=True):
         assert np.isnan(rise) if begin == 0 else np.interp(rise, np.arange(signal.size), signal) == pytest.approx(high)
         if end + 1 < signal.size:

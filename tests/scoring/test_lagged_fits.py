@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from network_captures import NetworkBench, exposure_captures
 
 from aimdlab.scoring.codes import trace_of
+from aimdlab.scoring.lagged_answer import Grid, LaggedAnswer
 from aimdlab.scoring.lagged_leak import LeakFit, LeakPath
 from aimdlab.scoring.lagged_pulses import fit_lagged_pulses
 from aimdlab.scoring.played import Played
-from aimdlab.scoring.runs import find_runs
+from aimdlab.scoring.runs import Array, find_runs
 from aimdlab.signals.injected import InjectedSignal
 from aimdlab.signals.transfer import HeldSource, Transfer
 
@@ -55,15 +56,21 @@ def test_the_answer_behind_a_lag_is_that_of_the_steps(
 ) -> None:
     played = Played(signal, start_s, rate, stop_s)
     times_s = t0_s + np.arange(3000) * 5e-5
-    grid = played.on_grid(t0_s, 5e-5, 3000)
     source, elapsed_s = held(played, 1.0, 0.9), (times_s - start_s) / (1 + rate)
     expected = Transfer(np.array([-1 / lag_s]), np.array([1 / lag_s]), 0.0).respond(source, elapsed_s)
-    for places in (played.at(times_s), grid):
-        assert played.lagged(places, played.decay(places, lag_s), lag_s, 1.0, 0.9) == pytest.approx(expected, abs=1e-9)
+    places = played.at(times_s)
+    assert played.lagged(places, played.decay(places, lag_s), lag_s, 1.0, 0.9) == pytest.approx(expected, abs=1e-9)
     areas = np.concatenate(([0.0], np.cumsum(source.levels[:-1] * np.diff(source.starts_s))))
     piece = source.piece_at(elapsed_s)
     area = areas[piece] + source.levels[piece] * (elapsed_s - source.starts_s[piece])
-    assert played.integral(grid, 1.0, 0.9) == pytest.approx(np.where(elapsed_s < 0, 0.0, area), abs=1e-9)
+    wanted = np.where(elapsed_s < 0, 0.0, area)
+    assert played.integral(places, 1.0, 0.9) == pytest.approx(wanted, abs=1e-9)
+    # The same sample by sample, in parts: points, and means over the interval, by the equation of the lag.
+    points = LaggedAnswer(played, ((1.0, lag_s),), 1.0, 0.9, Grid(t0_s, 5e-5, 3000, averaged=False))
+    means = LaggedAnswer(played, ((1.0, lag_s),), 1.0, 0.9, Grid(t0_s + 2.5e-5, 5e-5, 2999, averaged=True))
+    assert np.concatenate([points.part(0, 7), points.part(7, 3000)]) == pytest.approx(expected, abs=1e-9)
+    mean = ((1 + rate) * np.diff(wanted) - lag_s * np.diff(expected)) / 5e-5
+    assert np.concatenate([means.part(0, 1234), means.part(1234, 2999)]) == pytest.approx(mean, abs=1e-9)
 
 
 @pytest.mark.parametrize("averaging", [False, True])
@@ -84,10 +91,13 @@ def test_a_leak_fit_finds_lag_clock_and_heights(averaging: bool, stretch: float)
     assert leak.parameters.b == pytest.approx(7.07, abs=0.01)
     assert leak.played.start_s == pytest.approx(0.0, abs=0.3e-6)
     assert leak.played.rate == pytest.approx(0.0, abs=2e-7)
-    values, level = fit.values(leak)
-    rest = device.codes * device.scale + device.offset - values - 0.01
+    answer = fit.answer(leak)
+    rest = device.codes * device.scale + device.offset - answer.part(0, device.n) - 0.01
     assert float(np.abs(rest).max()) < 6 * device.step * device.scale
-    assert set(np.unique(level)) == {-1.0, 0.0, 1.0}
+    # Every burst has two pulses B of 0.4 ms, and as much of pulses A.
+    injected_s = bench.signal.repeats_for(4.0) * 8e-4
+    for sign in (1, -1):
+        assert answer.injected(sign).size * device.capture.dt_s == pytest.approx(injected_s, rel=1e-3)
 
 
 def test_a_part_without_delay_follows_the_injection_monitor() -> None:
@@ -103,7 +113,7 @@ def test_a_part_without_delay_follows_the_injection_monitor() -> None:
     )
     leak = fit.without(None)
     assert leak.parameters.direct == pytest.approx(1.0, abs=0.05)
-    rest = device.codes * device.scale + device.offset - fit.values(leak)[0]
+    rest = device.codes * device.scale + device.offset - fit.answer(leak).part(0, device.n)
     assert float(np.abs(rest - np.median(rest)).max()) < 0.1
 
 
@@ -137,11 +147,11 @@ def test_pulses_seen_through_a_lag_are_found_as_they_were(
             np.add.at(u, np.round(t[near]).astype(int), shape / fine)
         else:
             u += height * (answer(at - starts[k]) - answer(at - ends[k]))
-    runs = find_runs(u, 1.0, 0.5)
+    runs = find_runs(Array(u), 1.0, 0.5)
     if runs.count != len(pulses):  # too short a pulse behind too long a lag is not seen at all
         assert min(height * -np.expm1(-width / lag) for height, width, _ in pulses) < 1.3
         return
-    found = fit_lagged_pulses(u, runs, lag * 1.02, 3.5, 0.01)
+    found = fit_lagged_pulses(u.__getitem__, runs, lag * 1.02, 3.5, 0.01)
     heights, widths, _ = (np.array(column) for column in zip(*pulses, strict=True))
     assert found.starts == pytest.approx(starts, abs=0.15)
     assert found.ends - found.starts == pytest.approx(widths, abs=0.25)

@@ -1,0 +1,184 @@
+"""The answer of a network with a memory to a signal as it was played, at every sample of a capture, part by part.
+
+Within a segment of the signal the answer is ``p + q * age + sum of r * exp(-age / lag)``, ``age`` being the time since
+it began. The numbers of a segment follow from its place in the period, but for what is left of the signal's beginning;
+so a sample costs one exponential for each lag, and nothing where the signal has been off for long.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimdlab.scoring.codes import BoolArray, FloatArray, Indices
+from aimdlab.scoring.played import Played
+from aimdlab.scoring.runs import Stretches, stretches
+
+_FORGOTTEN = 25.0
+"""Time constants after a pulse from which on its answer is nothing."""
+_UNDERFLOW = 800.0
+"""Time constants after which an exponential is 0 in floating point."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Samples at ``t0_s + i * dt_s``, ``n`` of them; means over the interval around each if ``averaged``."""
+
+    t0_s: float
+    dt_s: float
+    n: int
+    averaged: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Segments:
+    """Some segments in order; arrays of one length, ``r`` with one row for each lag."""
+
+    begins_s: FloatArray
+    first: Indices
+    silent: BoolArray
+    p: FloatArray
+    q: FloatArray
+    r: FloatArray
+
+
+class LaggedAnswer:
+    """The sum of first-order lags' answers, from rest, to pulses A of ``a`` and B of ``-b``.
+
+    Args:
+        played: the signal.
+        lags: pairs of share and seconds.
+        a, b: heights.
+        grid: where the answer is wanted.
+        unit: what 1 of the answer is given as.
+    """
+
+    def __init__(
+        self, played: Played, lags: tuple[tuple[float, float], ...], a: float, b: float, grid: Grid, unit: float = 1.0
+    ) -> None:
+        self._played, self._grid = played, grid
+        self._shares = np.array([share for share, _ in lags]) / unit
+        self._lags_s = np.array([lag_s for _, lag_s in lags])
+        self._levels = played.levels(a, b)
+        # At the beginning of every segment, once the signal has gone on for ever: what is left of its beginning apart.
+        self._settled = np.array([played.periodic(lag_s, a, b) for lag_s in self._lags_s])
+        self._areas = np.concatenate(([0.0], np.cumsum(self._levels * played.durations_s)))
+        scale = 1.0 + played.rate
+        # An averaged sample lies between two instants, half an interval before and after it.
+        before_s = grid.dt_s / 2 if grid.averaged else 0.0
+        self._first_s, self._step_s = (grid.t0_s - before_s - played.start_s) / scale, grid.dt_s / scale
+        self._instants = grid.n + int(grid.averaged)
+        self._last = self._number_at(played.stop_s)
+        self._kept = math.ceil(_FORGOTTEN * float(self._lags_s.max()) / self._step_s) + 1
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return self._grid.n
+
+    def part(self, start: int, stop: int) -> FloatArray:
+        """The answer at samples ``start`` up to, not including, ``stop``."""
+        answer = np.zeros(stop - start)
+        averaged = self._grid.averaged
+        end = stop + int(averaged)
+        segments = self._segments(start, end)
+        begin, stops = segments.first, np.append(segments.first[1:], end)
+        # Where the signal is zero only so many instants matter.
+        until = np.where(segments.silent, np.minimum(stops, begin + self._kept), stops)
+        which = np.arange(begin.size)
+        if averaged and np.any(until < stops):  # and the last, from which the next pulse is reached
+            begin, until = (
+                np.column_stack(two).ravel() for two in ((begin, np.maximum(stops - 1, until)), (until, stops))
+            )
+            which = np.repeat(which, 2)
+        begin = np.maximum(begin, start)
+        lengths = np.maximum(np.minimum(until, end) - begin, 0)
+        total = int(lengths.sum())
+        if not total:
+            return answer
+        of = np.repeat(which, lengths)
+        everywhere = total == end - start
+        if everywhere:
+            at = np.arange(start, end)
+        else:
+            at = np.repeat(begin - np.cumsum(lengths) + lengths, lengths) + np.arange(total)
+        age_s = at * self._step_s
+        age_s += self._first_s
+        age_s -= segments.begins_s.take(of)
+        values = segments.p.take(of)
+        if averaged:
+            values += segments.q.take(of) * age_s
+        for row, lag_s in zip(segments.r, self._lags_s.tolist(), strict=True):
+            left = np.multiply(age_s, -1.0 / lag_s)
+            np.exp(left, out=left)
+            left *= row.take(of)
+            values += left
+        if averaged:
+            values = np.diff(values)
+            if not everywhere:
+                follows = np.diff(at) == 1
+                at, values = at[:-1][follows], values[follows]
+        if everywhere:
+            return values
+        answer[at - start] = values
+        return answer
+
+    def injected(self, sign: int) -> Stretches:
+        """Samples on pulses A (``sign`` 1) or B (-1)."""
+        numbers = np.arange(self._last + 1)
+        first = self._first_of(np.append(self._begins_s(numbers), self._played.stop_s))
+        some = np.flatnonzero(self._levels[numbers % self._levels.size] * sign > 0)
+        return stretches(np.minimum(first[some], self.n), np.minimum(first[some + 1], self.n), self.n)
+
+    def _begins_s(self, numbers: Indices) -> FloatArray:
+        periods, places = np.divmod(numbers, self._levels.size)
+        begins_s: FloatArray = periods * self._played.signal.period_s + self._played.begins_s[places]
+        return begins_s
+
+    def _number_at(self, elapsed_s: float) -> int:
+        """The last segment that begins before that time, counted from the signal's beginning."""
+        period = max(math.floor(elapsed_s / self._played.signal.period_s), 0)
+        near = np.arange(max(period - 1, 0), period + 2)[:, None] * self._levels.size + np.arange(self._levels.size)
+        return max(int(np.searchsorted(self._begins_s(near.ravel()), elapsed_s)) - 1 + int(near[0, 0]), 0)
+
+    def _first_of(self, begins_s: FloatArray) -> Indices:
+        """The first instant not before each of these times."""
+        return np.clip(np.ceil((begins_s - self._first_s) / self._step_s), 0, self._instants).astype(np.intp)
+
+    def _segments(self, start: int, end: int) -> _Segments:
+        """What of the signal lies between two instants, and what follows its end."""
+        # One more on either side does no harm.
+        from_s, to_s = (self._first_s + at * self._step_s for at in (start - 1, end + 1))
+        first, last = (min(self._number_at(at_s), self._last) for at_s in (from_s, to_s))
+        numbers = np.arange(first, last + 1)
+        begins_s = self._begins_s(numbers)
+        periods, places = np.divmod(numbers, self._levels.size)
+        levels = self._levels[places]
+        areas = periods * self._areas[-1] + self._areas[places]
+        states = self._settled[:, places] - levels
+        for lag, lag_s in enumerate(self._lags_s.tolist()):
+            if begins_s[0] < _UNDERFLOW * lag_s:
+                states[lag] -= self._settled[lag, 0] * np.exp(begins_s * (-1.0 / lag_s))
+        if last == self._last:
+            # After the end there is nothing but what was there then, and fades.
+            age_s = self._played.stop_s - begins_s[-1]
+            at_end = levels[-1] + states[:, -1] * np.exp(age_s * (-1.0 / self._lags_s))
+            states = np.column_stack((states, at_end))
+            areas = np.append(areas, areas[-1] + levels[-1] * age_s)
+            begins_s, levels = np.append(begins_s, self._played.stop_s), np.append(levels, 0.0)
+        first_of = self._first_of(begins_s)
+        if not self._grid.averaged:
+            p, q, r = levels * float(self._shares.sum()), levels, states * self._shares[:, None]
+        else:
+            # The mean of a lag's answer: its equation, integrated over the interval.
+            of_area = float(self._shares.sum()) / self._grid.dt_s * (1.0 + self._played.rate)
+            of_answer = -self._shares * self._lags_s / self._grid.dt_s
+            p, q, r = areas * of_area + levels * float(of_answer.sum()), levels * of_area, states * of_answer[:, None]
+        if first == 0 and self._grid.averaged:
+            # The instant before the signal, from which its first pulse is reached: nothing is there yet.
+            begins_s, levels, p, q = (np.concatenate((array[:1], array)) for array in (begins_s, levels, p, q))
+            r, first_of = np.column_stack((r[:, :1], r)), np.concatenate((np.maximum(first_of[:1] - 1, 0), first_of))
+            p[0] = q[0] = r[:, 0] = 0.0
+        return _Segments(begins_s, first_of, levels == 0.0, p, q, r)
