@@ -90,7 +90,7 @@ class Trace:
     def part(self, start: int, stop: int) -> AnyInts:
         """The codes of samples ``start`` up to, not including, ``stop``; to be read only, of any integer type."""
         part: AnyInts = _turned(self.capture, self.capture.codes[start:stop])
-        first, end = np.searchsorted(self.changed_at, (start, stop))
+        first, end = self.changed_at.searchsorted((start, stop)) if self.changed_at.size else (0, 0)
         if first == end:
             return part
         part = part.astype(np.int32)
@@ -101,7 +101,7 @@ class Trace:
         """The codes of these samples, in any order."""
         codes = _turned(self.capture, self.capture.codes[at]).astype(np.int64)
         if self.changed_at.size:
-            where = np.minimum(np.searchsorted(self.changed_at, at), self.changed_at.size - 1)
+            where = np.minimum(self.changed_at.searchsorted(at), self.changed_at.size - 1)
             codes = np.where(self.changed_at[where] == at, self.changed_to[where], codes)
         return codes
 

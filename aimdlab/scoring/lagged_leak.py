@@ -217,21 +217,23 @@ class LeakFit:
             wide = math.inf if number == 0 else self._ivamp_v * _NARROWING**number
             limit = max(_OUTLIER * spread, self._apart_v, wide if first else 0.0)
             kept = keep & (np.abs(rest) <= limit)
-            rows = np.zeros((len(self._known) + 1, columns.shape[1]))
+            rows = np.zeros((len(self._known) + 1, len(columns)))
             wanted = np.zeros(len(rows))
             for row, (which, u) in enumerate(self._known.items()):
                 rows[row, which] = spread / u
                 wanted[row] = (self._first[which] - found[which]) * spread / u
             rows[-1, :2] = spread / self._u_apart_v, -spread / self._u_apart_v
             wanted[-1] = (found.b - found.a) * spread / self._u_apart_v
-            step, u_gain = _solved(np.vstack((columns[kept], rows)), np.concatenate((rest[kept], wanted)), spread)
+            # What is left out is made 0, which is faster than choosing the rest.
+            part, remains = (columns, rest) if kept.all() else (columns * kept, rest * kept)
+            step, u_gain = _solved(part @ part.T + rows.T @ rows, part @ remains + rows.T @ wanted, spread)
             most = np.array([math.inf] * 4 + [self._dt, self._dt, U_LAG])
             step = np.clip(step, -most, most)
             found = _Parameters(*(np.array(found) + step).tolist())
             farthest = _FARTHEST * U_LAG
             found = found._replace(stretch=min(max(found.stretch, -farthest), farthest))
             narrow = limit <= max(_OUTLIER * spread, self._apart_v)
-            if narrow and float(np.max(np.abs(columns @ step))) < _SETTLED * self._ivamp_v:
+            if narrow and float(np.max(np.abs(step @ columns))) < _SETTLED * self._ivamp_v:
                 break
         moved_v = float(np.max(np.abs(rest - before), initial=0.0))
         leak = Leak(self._path_of(found), self._played_of(found), averaged, u_gain, moved_v, found)
@@ -245,50 +247,75 @@ class LeakFit:
         return replace(self._played, start_s=self._played.start_s + found.start_s, rate=rate)
 
     def _linear(self, found: _Parameters, averaged: bool) -> tuple[FloatArray, FloatArray]:
-        """What remains at the samples fitted, shape (n,), and the model's derivatives, shape (n, 7)."""
+        """What remains at the samples fitted, shape (n,), and the model's derivatives, shape (7, n)."""
         path, played, dt = self._path_of(found), self._played_of(found), self._dt
-        columns = np.zeros((self._at.size, len(found)))
-        columns[:, 2] = 1.0
-        ends = (-0.5, 0.5) if averaged else (0.0,)
-        for end in ends:
-            places = played.at(np.add(self._times_s, end * dt, dtype=np.float64))
-            self._add(columns, path, played, places, found, end, averaged)
-        columns[:, 5] = columns[:, 4] * self._times_s / self._span_s
+        columns = np.zeros((len(found), self._at.size))
+        columns[2] = 1.0
+        if averaged:
+            # Both ends of every sample interval; what the lag gains between them, by its equation, gives the mean.
+            ends_s: FloatArray = (self._times_s[:, None] + np.array([-dt / 2, dt / 2])).ravel()
+            places = played.at(ends_s)
+            self._add_means(columns, path, played, places, found)
+        else:
+            self._add_points(columns, path, played, played.at(self._times_s), found)
+        columns[5] = columns[4] * self._times_s
+        columns[5] /= self._span_s
         if self._x is not None:
-            columns[:, 3] = path.direct * self._x
-        model = columns[:, :4] @ np.array(found[:4])
-        return self._y - model, columns
+            columns[3] = path.direct * self._x
+        rest = self._y - found.offset
+        for which in (0, 1, 3) if self._x is not None else (0, 1):
+            rest -= found[which] * columns[which]
+        return rest, columns
 
-    def _add(
-        self,
-        columns: FloatArray,
-        path: LeakPath,
-        played: Played,
-        places: Places,
-        found: _Parameters,
-        end: float,
-        averaged: bool,
-    ) -> None:
-        """Add to ``columns`` the answers at these places, or that end of the sample interval's share of their mean."""
-        side = math.copysign(1.0 / self._dt, end)
+    @staticmethod
+    def _add_points(columns: FloatArray, path: LeakPath, played: Played, places: Places, found: _Parameters) -> None:
+        """Add the answers at these places to ``columns``."""
         level = played.level(places, found.a, found.b)
         for k, (share, lag_s) in enumerate(path.lags):
-            decay = played.decay(places, lag_s)
-            weight = -lag_s * side if averaged else 1.0
-            a, b = (played.lagged(places, decay, lag_s, *unit) for unit in ((1.0, 0.0), (0.0, 1.0)))
-            now = found.a * a + found.b * b
-            columns[:, 0] += share * weight * a
-            columns[:, 1] += share * weight * b
-            columns[:, 4] -= share * (side * now if averaged else (level - now) / lag_s)
+            a, b = played.lagged_units(places, lag_s)
+            now = found.a * a
+            now += found.b * b
             if k == path.main:
-                longer_s = lag_s * (1.0 + _STEP)
-                longer = played.lagged(places, played.decay(places, longer_s), longer_s, found.a, found.b)
-                more = weight * (1.0 + _STEP) if averaged else 1.0
-                columns[:, 6] += share * (more * longer - weight * now) / _STEP
-        if averaged:
-            for column, unit in enumerate(((1.0, 0.0), (0.0, 1.0))):
-                area = played.integral(places, *unit)
-                columns[:, column] += path.total * side * (1.0 + played.rate) * area
+                columns[6] += share / _STEP * (_longer(played, places, lag_s, found) - now)
+            a *= share
+            b *= share
+            columns[0] += a
+            columns[1] += b
+            now -= level
+            now *= share / lag_s
+            columns[4] += now
+
+    def _add_means(
+        self, columns: FloatArray, path: LeakPath, played: Played, places: Places, found: _Parameters
+    ) -> None:
+        """Add the means of the answers over the intervals between every other of these places to ``columns``."""
+
+        def gained(values: FloatArray) -> FloatArray:
+            return np.subtract(values[1::2], values[::2])
+
+        per_s = 1.0 / self._dt
+        for k, (share, lag_s) in enumerate(path.lags):
+            a, b = (gained(answer) for answer in played.lagged_units(places, lag_s))
+            now = found.a * a
+            now += found.b * b
+            if k == path.main:
+                longer = gained(_longer(played, places, lag_s, found))
+                columns[6] -= share * lag_s * per_s / _STEP * ((1.0 + _STEP) * longer - now)
+            a *= share * lag_s * per_s
+            b *= share * lag_s * per_s
+            columns[0] -= a
+            columns[1] -= b
+            now *= share * per_s
+            columns[4] -= now
+        of_area = path.total * per_s * (1.0 + played.rate)
+        columns[0] += of_area * gained(played.integral(places, 1.0, 0.0))
+        columns[1] += of_area * gained(played.integral(places, 0.0, 1.0))
+
+
+def _longer(played: Played, places: Places, lag_s: float, found: _Parameters) -> FloatArray:
+    """The answer of a lag that is a little longer."""
+    longer_s = lag_s * (1.0 + _STEP)
+    return played.lagged(places, played.decay(places, longer_s), longer_s, found.a, found.b)
 
 
 def _samples_to_fit(device: Trace, played: Played, path: LeakPath) -> NDArray[np.intp]:
@@ -320,15 +347,15 @@ def _samples_within(device: Trace, begins_s: FloatArray, ends_s: FloatArray) -> 
     return np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
 
 
-def _solved(matrix: FloatArray, wanted: FloatArray, spread: float) -> tuple[FloatArray, float]:
-    """The least-squares step, and the standard uncertainty of the mean of the first two parameters."""
-    size = np.sqrt((matrix * matrix).sum(axis=0))
+def _solved(normal: FloatArray, toward: FloatArray, spread: float) -> tuple[FloatArray, float]:
+    """The least-squares step by the normal equations, and the standard uncertainty of the mean of its first two."""
+    size = np.sqrt(np.diag(normal))
     seen = bool(size[:2].any())
     size[size == 0.0] = math.inf  # a column of zeros stays where it is
-    scaled = matrix / size
     # Columns of length 1: what is added changes nothing but keeps two that say the same from standing in the way.
-    inverse = np.linalg.inv(scaled.T @ scaled + np.diag(np.where(np.isinf(size), 1.0, _RIDGE)))
-    step = inverse @ (scaled.T @ wanted) / size
+    ridge = np.diag(np.where(np.isinf(size), 1.0, _RIDGE))
+    inverse = np.linalg.inv(normal / size / size[:, None] + ridge)
+    step = inverse @ (toward / size) / size
     mean = np.zeros(size.size)
     mean[:2] = 0.5 / size[:2]
     return step, spread * math.sqrt(float(mean @ inverse @ mean)) if seen else math.inf

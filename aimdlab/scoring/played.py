@@ -65,11 +65,12 @@ class Played:
         """Where instants of the capture lie, shape (n,), ascending."""
         elapsed_s = (times_s - self.start_s) / (1.0 + self.rate)
         period_s = self._period_s
-        inside_s = np.clip(elapsed_s, 0.0, self.stop_s)
+        inside_s = np.minimum(np.maximum(elapsed_s, 0.0), self.stop_s)
         periods = np.floor(inside_s / period_s)
         phase_s = inside_s - periods * period_s
-        segment = np.searchsorted(self.begins_s, phase_s, side="right") - 1
-        return Places(segment, phase_s - self.begins_s[segment], elapsed_s, periods)
+        segment = self.begins_s.searchsorted(phase_s, side="right") - 1
+        phase_s -= self.begins_s.take(segment)
+        return Places(segment, phase_s, elapsed_s, periods)
 
     def pulses_s(self, until_s: float) -> tuple[FloatArray, FloatArray]:
         """When pulses A and B begin and end in the capture, shape (k,); those that begin within ``until_s``."""
@@ -82,7 +83,7 @@ class Played:
 
     def level(self, places: Places, a: float, b: float) -> FloatArray:
         """The signal itself with pulses A of height ``a`` and pulses B of ``-b``, shape (n,)."""
-        levels = self.levels(a, b)[places.segment]
+        levels = self.levels(a, b).take(places.segment)
         levels[(places.elapsed_s < 0) | (places.elapsed_s >= self.stop_s)] = 0.0
         return levels
 
@@ -94,14 +95,22 @@ class Played:
     def lagged(self, places: Places, decay: FloatArray, lag_s: float, a: float, b: float) -> FloatArray:
         """The answer of one first-order lag to pulses A of ``a`` and B of ``-b``, from rest, shape (n,)."""
         levels, settled = self.levels(a, b), self.periodic(lag_s, a, b)
-        answer = decay * (settled - levels)[places.segment]
-        answer += levels[places.segment]
-        begin, soon, stop = np.searchsorted(places.elapsed_s, [0.0, _FORGOTTEN * lag_s, self.stop_s])
+        answer = (settled - levels).take(places.segment)
+        answer *= decay
+        answer += levels.take(places.segment)
+        begin, soon, stop = places.elapsed_s.searchsorted([0.0, _FORGOTTEN * lag_s, self.stop_s])
         answer[:begin] = 0.0
-        since_s = np.minimum(places.elapsed_s[begin:soon], self.stop_s)
-        answer[begin:soon] -= settled[0] * np.exp(since_s * (-1.0 / lag_s))
-        answer[stop:] *= np.exp((self.stop_s - places.elapsed_s[stop:]) / lag_s)
+        if soon > begin:
+            since_s = np.minimum(places.elapsed_s[begin:soon], self.stop_s)
+            answer[begin:soon] -= settled[0] * np.exp(since_s * (-1.0 / lag_s))
+        if stop < answer.size:
+            answer[stop:] *= np.exp((self.stop_s - places.elapsed_s[stop:]) / lag_s)
         return answer
+
+    def lagged_units(self, places: Places, lag_s: float) -> tuple[FloatArray, FloatArray]:
+        """The answers to pulses A of 1 alone and to pulses B of -1 alone."""
+        decay = self.decay(places, lag_s)
+        return self.lagged(places, decay, lag_s, 1.0, 0.0), self.lagged(places, decay, lag_s, 0.0, 1.0)
 
     def integral(self, places: Places, a: float, b: float) -> FloatArray:
         """The integral of the signal from its beginning, shape (n,), in levels times seconds."""

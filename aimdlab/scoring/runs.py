@@ -67,13 +67,13 @@ class Stretches:
 
     def mask(self, start: int, stop: int) -> BoolArray:
         """Shape (stop - start,): true within."""
-        mask = np.zeros(stop - start, dtype=np.bool_)
         first, last = self._touching(start, stop)
         if last - first > (stop - start) >> _MANY:
             edges = np.column_stack((self.begin[first:last], self.end[first:last])).ravel()
             lengths = np.diff(np.clip(edges - start, 0, stop - start), prepend=0, append=stop - start)
             # Repeating a value is a hundred times faster than summing a change over every sample.
             return np.repeat(np.arange(lengths.size) % 2 == 1, lengths.astype(np.intp))
+        mask = np.zeros(stop - start, dtype=np.bool_)
         for begin, end in zip(self.begin[first:last].tolist(), self.end[first:last].tolist(), strict=True):
             mask[max(begin - start, 0) : end - start] = True
         return mask
@@ -87,14 +87,14 @@ class Stretches:
         """Whether each of these samples is within."""
         if not self.begin.size:
             return np.zeros(at.shape, dtype=np.bool_)
-        which = np.searchsorted(self.begin, at, side="right") - 1
+        which = self.begin.searchsorted(at, side="right") - 1
         held: BoolArray = (which >= 0) & (at < self.end[which])
         return held
 
     def before(self, at: Indices) -> NDArray[np.int64]:
         """How many samples before each of these are within."""
         counted = np.concatenate(([0], np.cumsum(self.end - self.begin)))
-        which = np.searchsorted(self.begin, at, side="right")
+        which = self.begin.searchsorted(at, side="right")
         beyond = np.maximum(self.end[which - 1] - at, 0) if self.end.size else np.zeros(at.shape, dtype=np.int64)
         return counted[which] - np.where(which > 0, beyond, 0)
 
@@ -129,7 +129,7 @@ class Stretches:
         return np.array_equal(self.begin, other.begin) and np.array_equal(self.end, other.end)
 
     def _touching(self, start: int, stop: int) -> tuple[int, int]:
-        return int(np.searchsorted(self.end, start, side="right")), int(np.searchsorted(self.begin, stop))
+        return int(self.end.searchsorted(start, side="right")), int(self.begin.searchsorted(stop))
 
 
 def nothing_of(n: int) -> Stretches:
@@ -312,7 +312,7 @@ def prefix_sums(samples: Samples, at: Indices) -> NDArray[np.int64]:
     end = int(at[-1]) if at.size else 0
     for start, stop in blocks(end):
         part = samples.part(start, stop)
-        first, last = np.searchsorted(at, (start, stop))
+        first, last = at.searchsorted((start, stop))
         if first == last:
             total += int(part.sum(dtype=np.int64))
             continue
