@@ -18,7 +18,7 @@ from aimdlab.scoring.counting import Counts
 GRAIN = 1 << 10
 """Samples whose floating-point sums are formed in one go. It decides on last bits and is never changed."""
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Samples worked on at a time, rounded to whole grains: as many as stay in a core's cache. No result depends on it."""
 
 BoolArray = NDArray[np.bool_]

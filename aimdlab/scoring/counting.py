@@ -33,7 +33,9 @@ class Counts:
         if not numbers.size:
             return
         low, high = int(numbers.min()), int(numbers.max())
-        counted = np.bincount(numbers.astype(np.intp) - low, minlength=high - low + 1)
+        places = numbers.astype(np.intp)
+        places -= low
+        counted = np.bincount(places, minlength=high - low + 1)
         if not self._counts.size:
             self._low, self._counts = low, counted
             return

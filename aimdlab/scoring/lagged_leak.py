@@ -174,7 +174,7 @@ class LeakFit:
         self._dt = device.capture.dt_s
         self._injection = injection if path.has_direct else None
         self._at = _samples_to_fit(device, played, path)
-        self._times_s = device.capture.t0_s + self._at * self._dt
+        self._times_s: FloatArray = device.capture.t0_s + self._at.astype(np.float64) * self._dt
         self._y = device.volts(self._at)
         self._x = None if self._injection is None else injection.volts(self._at)
         self._span_s = max(float(self._times_s[-1]), self._dt) if self._at.size else self._dt
@@ -253,7 +253,9 @@ class LeakFit:
         columns[2] = 1.0
         if averaged:
             # Both ends of every sample interval; what the lag gains between them, by its equation, gives the mean.
-            ends_s: FloatArray = (self._times_s[:, None] + np.array([-dt / 2, dt / 2])).ravel()
+            ends_s = np.repeat(self._times_s, 2)
+            ends_s[::2] -= dt / 2
+            ends_s[1::2] += dt / 2
             places = played.at(ends_s)
             self._add_means(columns, path, played, places, found)
         else:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 from aimdlab.scoring.codes import Trace, blocks
 from aimdlab.scoring.counting import Counts
 from aimdlab.scoring.injection import MonitorPulses, plateau_sums
-from aimdlab.scoring.runs import Stretches, extremes_within
+from aimdlab.scoring.runs import Stretches, chosen, extremes_within
 
 _GROUPS = 16
 _MARGIN = 1
@@ -91,27 +89,38 @@ def rest_of(trace: Trace, a: MonitorPulses, b: MonitorPulses, until: float) -> R
     end = min(max(int(until), 0), trace.n)
     pulses = a.runs.covered(_MARGIN) | b.runs.covered(_MARGIN)
     quiet = pulses.complement().without(end, trace.n)
-    extremes = extremes_within(trace, quiet)
-    peak_v = max(abs(code - trace.zero_code) for code in extremes) * trace.scale if extremes is not None else 0.0
-    within = [quiet]
-    if quiet.size - quiet.begin.size < _FEWEST_PAIRS:
-        within.append(a.runs.inner(_MARGIN) | b.runs.inner(_MARGIN))
-    return Rest(peak_v, _noise(_steps(trace, within), trace.step) * trace.scale)
+    few = quiet.size - quiet.begin.size < _FEWEST_PAIRS
+    steps, extremes = _look_at(trace, quiet, a.runs.inner(_MARGIN) | b.runs.inner(_MARGIN) if few else None)
+    peak_v = max((abs(code - trace.zero_code) for code in extremes), default=0.0) * trace.scale
+    return Rest(peak_v, _noise(steps, trace.step) * trace.scale)
 
 
-def _steps(trace: Trace, within: Sequence[Stretches]) -> Counts:
-    """Sizes of the steps between neighbours of which both are in one of the stretches."""
-    steps = Counts()
-    for start, stop in blocks(trace.n - 1):
-        touching = [part.mask(start, stop + 1) for part in within if part.touches(start, stop + 1)]
-        if touching:
-            pairs = functools.reduce(np.logical_or, (mask[1:] & mask[:-1] for mask in touching))
-            sizes = np.abs(np.diff(trace.part(start, stop + 1).astype(np.int32)))
-            # Taking back the zeros of those that do not count is faster than choosing those that do.
-            sizes *= pairs
-            steps.add(sizes)
-            steps.remove(0, pairs.size - int(np.count_nonzero(pairs)))
-    return steps
+def _look_at(trace: Trace, quiet: Stretches, level: Stretches | None) -> tuple[Counts, list[int]]:
+    """Sizes of steps between neighbours that are both at rest, or both on plateaus; lowest and highest code at rest.
+
+    ``level`` are the plateaus if they count as well.
+    """
+    steps, extremes = Counts(), set[int]()
+    for start, stop in blocks(trace.n):
+        end = min(stop + 1, trace.n)  # the step to the next block
+        some = [within for within in (quiet, level) if within is not None and within.touches(start, end)]
+        if not some:
+            continue
+        part = trace.part(start, end)
+        pairs = np.zeros(part.size - 1, dtype=np.bool_)
+        for within in some:
+            mask = within.mask(start, end)
+            pairs |= mask[1:] & mask[:-1]
+            if within is quiet:
+                kept = chosen(part, mask)
+                extremes |= {int(kept.min()), int(kept.max())}
+        sizes = np.subtract(part[1:], part[:-1], dtype=np.int32)
+        np.abs(sizes, out=sizes)
+        # Taking back the zeros of those that do not count is faster than choosing those that do.
+        sizes *= pairs
+        steps.add(sizes)
+        steps.remove(0, pairs.size - int(np.count_nonzero(pairs)))
+    return steps, [min(extremes), max(extremes)] if extremes else []
 
 
 def _noise(steps: Counts, resolution: int) -> float:

@@ -16,6 +16,8 @@ from aimdlab.scoring.codes import BoolArray, FloatArray, Indices, Trace, blocks
 _MANY = 9
 """Each stretch is marked by itself up to one in 2^9 samples."""
 
+_BELOW, _OVER = 0, 2
+
 Signal = NDArray[np.integer] | FloatArray
 
 
@@ -67,7 +69,7 @@ class Stretches:
 
     def mask(self, start: int, stop: int) -> BoolArray:
         """Shape (stop - start,): true within."""
-        first, last = self._touching(start, stop)
+        first, last = self.touching(start, stop)
         if last - first > (stop - start) >> _MANY:
             edges = np.column_stack((self.begin[first:last], self.end[first:last])).ravel()
             lengths = np.diff(np.clip(edges - start, 0, stop - start), prepend=0, append=stop - start)
@@ -80,7 +82,7 @@ class Stretches:
 
     def touches(self, start: int, stop: int) -> bool:
         """Whether any sample from ``start`` up to ``stop`` is within."""
-        first, last = self._touching(start, stop)
+        first, last = self.touching(start, stop)
         return last > first
 
     def hold(self, at: Indices) -> BoolArray:
@@ -128,7 +130,8 @@ class Stretches:
         """Whether both hold the same samples."""
         return np.array_equal(self.begin, other.begin) and np.array_equal(self.end, other.end)
 
-    def _touching(self, start: int, stop: int) -> tuple[int, int]:
+    def touching(self, start: int, stop: int) -> tuple[int, int]:
+        """Number of the first stretch that ends after ``start``, and of the first that begins from ``stop`` on."""
         return int(self.end.searchsorted(start, side="right")), int(self.begin.searchsorted(stop))
 
 
@@ -201,60 +204,58 @@ class RunFinder:
 
     def __init__(self, high: float, low: float, sign: int = 1) -> None:
         """With ``sign`` -1 the runs are those of the signal with its sign changed."""
-        self._high, self._low, self._sign = high, low, sign
-        self._ups: list[Indices] = []
-        self._falls: list[Indices] = []
-        self._ends: list[Indices] = []
+        self._levels = high, low
+        self._sign = sign
+        # Whole numbers are compared as they are, which is several times faster.
+        finite = math.isfinite(high) and math.isfinite(low)
+        self._whole = (math.ceil(high), math.ceil(low)) if finite else self._levels
         self._at = 0
-        self._over, self._under = False, True
+        self._state = _BELOW
+        self._changes: list[Indices] = []
+        self._states: list[NDArray[np.int8]] = []
 
     def skip(self, stop: int) -> None:
         """Everything up to ``stop`` is below ``low``."""
         if stop > self._at:
-            if self._over:
-                self._falls.append(np.array([self._at - 1]))
-            if not self._under:
-                self._ends.append(np.array([self._at]))
-            self._at, self._over, self._under = stop, False, True
+            if self._state != _BELOW:
+                self._changes.append(np.array([self._at]))
+                self._states.append(np.array([_BELOW], dtype=np.int8))
+            self._at, self._state = stop, _BELOW
 
     def add(self, part: Signal) -> None:
         """What follows."""
-        over, under = (np.empty(part.size + 1, dtype=np.bool_) for _ in range(2))
-        over[0], under[0] = self._over, self._under
-        high, low = self._high, self._low
-        if np.issubdtype(part.dtype, np.integer) and math.isfinite(high) and math.isfinite(low):
-            # Whole numbers are compared as they are, which is several times faster.
-            high, low = self._sign * math.ceil(high), self._sign * math.ceil(low)
-        elif self._sign < 0:
-            high, low = -high, -low
+        if not part.size:
+            return
+        high, low = self._whole if np.issubdtype(part.dtype, np.integer) else self._levels
+        # 2 from ``high`` on, 1 from ``low`` on, 0 below; the first is that of the sample before.
+        states = np.empty(part.size + 1, dtype=np.int8)
+        states[0] = self._state
         if self._sign > 0:
-            np.greater_equal(part, high, out=over[1:])
-            np.less(part, low, out=under[1:])
+            np.add(part >= high, part >= low, out=states[1:], dtype=np.int8)
         else:
-            np.less_equal(part, high, out=over[1:])
-            np.greater(part, low, out=under[1:])
-        changes = np.flatnonzero(over[1:] != over[:-1])
-        up = over[1:][changes]
-        self._ups.append(changes[up] + self._at)
-        self._falls.append(changes[~up] + (self._at - 1))
-        self._ends.append(np.flatnonzero(under[1:] > under[:-1]) + self._at)
+            np.add(part <= -high, part <= -low, out=states[1:], dtype=np.int8)
+        changes = np.flatnonzero(states[1:] != states[:-1])
+        self._changes.append(changes + self._at)
+        self._states.append(states[1:][changes])
         self._at += part.size
-        self._over, self._under = bool(over[-1]), bool(under[-1])
+        self._state = int(states[-1])
 
     def runs(self) -> Runs:
         """Those of the whole signal, which has ended."""
         n = self._at
-        ups, falls, ends = (np.concatenate((np.empty(0, dtype=np.intp), *some)) for some in self._noted())
-        stop = np.append(ends, n)[np.searchsorted(ends, ups, side="right")]
+        at = np.concatenate((np.empty(0, dtype=np.intp), *self._changes))
+        after = np.concatenate((np.empty(0, dtype=np.int8), *self._states))
+        before = np.concatenate((np.array([_BELOW], dtype=np.int8), after))[:-1]
+        ups, ends = at[after == _OVER], at[after == _BELOW]
+        falls = at[before == _OVER] - 1
+        if self._state == _OVER:
+            falls = np.append(falls, n - 1)
+        stop = np.append(ends, n)[ends.searchsorted(ups, side="right")]
         first = np.ones(ups.size, dtype=np.bool_)
         first[1:] = stop[1:] != stop[:-1]
         start, stop = ups[first], stop[first]
-        last = falls[np.searchsorted(falls, stop, side="left") - 1] if start.size else start
+        last = falls[falls.searchsorted(stop, side="left") - 1] if start.size else start
         return Runs(start=start, last=last, stop=stop, n=n)
-
-    def _noted(self) -> tuple[list[Indices], list[Indices], list[Indices]]:
-        falls = [*self._falls, np.array([self._at - 1])] if self._over else self._falls
-        return self._ups, falls, self._ends
 
 
 def find_runs(signal: Samples, high: float, low: float, sign: int = 1) -> Runs:
@@ -293,16 +294,27 @@ def extremes_within(trace: Trace, within: Stretches) -> tuple[int, int] | None:
     """The lowest and the highest code within the stretches; None if nothing is."""
     low = high = None
     for start, stop in blocks(trace.n):
-        if not within.touches(start, stop):
+        first, last = within.touching(start, stop)
+        if first == last:
             continue
-        part, mask = trace.part(start, stop), within.mask(start, stop)
-        if not mask.all():
-            # Products are several times faster than choosing: 0 for what is not within, relative to one that is.
-            one = int(part[int(np.argmax(mask))])
-            part = (part.astype(np.int32) - one) * mask + one
-        found = int(part.min()), int(part.max())
+        part = trace.part(start, stop)
+        if last - first == 1:
+            kept = part[max(int(within.begin[first]) - start, 0) : int(within.end[first]) - start]
+        else:
+            kept = chosen(part, within.mask(start, stop))
+        found = int(kept.min()), int(kept.max())
         low, high = found if low is None or high is None else (min(low, found[0]), max(high, found[1]))
     return None if low is None or high is None else (low, high)
+
+
+def chosen(part: NDArray[np.integer], mask: BoolArray) -> NDArray[np.integer]:
+    """``part`` with one of the samples that ``mask`` chooses in place of all others; it must choose some."""
+    # Products are several times faster than choosing: 0 for what is not chosen, relative to one that is.
+    one = int(part[int(mask.argmax())])
+    relative: NDArray[np.int32] = np.subtract(part, one, dtype=np.int32)
+    relative *= mask
+    relative += one
+    return relative
 
 
 def prefix_sums(samples: Samples, at: Indices) -> NDArray[np.int64]:
