@@ -152,6 +152,12 @@ def _capture(record: StoredRecord, position: int, load: ArrayLoader) -> Capture:
     return capture
 
 
+def check_readings(record: StoredRecord, readings: list[ArrayLoader]) -> None:
+    """Raise RecordAlteredError where a reading is not the one recorded; ``readings`` load times and values of each."""
+    for position, load in enumerate(readings):
+        _reading(record, position, load)
+
+
 def _reading(record: StoredRecord, position: int, load: ArrayLoader) -> Reading:
     values = record.attempt["readings"][position]
     t_s, value = load()

@@ -12,7 +12,13 @@ from typing import Any, Self
 
 from aimdlab.errors import RecordAlteredError
 from aimdlab.session import shapes
-from aimdlab.session.attempt_record import ArrayLoader, StoredRecord, attempt_from_record, check_codes
+from aimdlab.session.attempt_record import (
+    ArrayLoader,
+    StoredRecord,
+    check_codes,
+    check_readings,
+    check_stored,
+)
 from aimdlab.session.chain import check_links
 from aimdlab.session.events import Event
 from aimdlab.session.header import SessionHeader
@@ -193,7 +199,8 @@ class Session(ABC):
                 record = stored.record
                 if self._is_unreported(record, committed):
                     unreported = record.name
-                attempt_from_record(record, stored.codes, stored.readings)  # checks the readings
+                check_stored(record)
+                check_readings(record, stored.readings)
                 for position, load in enumerate(stored.codes):
                     codes = load()
                     checks.add(partial(check_codes, record, position, codes), codes.nbytes)

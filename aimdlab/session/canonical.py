@@ -9,11 +9,12 @@ data that begins with ``$`` gets another ``$`` in front. Lone surrogates, which 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -95,29 +96,54 @@ def decode_object(text: str) -> dict[str, Any]:
 
 def to_json(value: object) -> Json:  # noqa: PLR0911 - one case per type
     """A value as the plain JSON value that stands for it."""
+    plain = _PLAIN.get(type(value))  # nearly every value is of just these types, and a record has hundreds
+    if plain is not None:
+        return plain(value)
     match value:
-        case None | bool():
-            return value
         case str():
             return _unicode(str.__str__(value))
         case int():
             return int(value)
         case float():
-            return float(value) if math.isfinite(value) else {"$float": repr(float(value))}
+            return _float(float(value))
         case np.ndarray():
             return describe_array(value)
         case np.generic():
             return to_json(value.item())
         case Mapping():
-            return {_encode_key(key): to_json(item) for key, item in value.items()}
+            return _object(value)
         case list() | tuple():
-            return [to_json(item) for item in value]
+            return _array(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: to_json(getattr(value, name)) for name in _field_names(type(value))}
     raise TypeError(f"a record cannot hold {type(value).__name__!r}: {value!r}")
 
 
+def _as_it_is(value: Any) -> Json:
+    plain: Json = value
+    return plain
+
+
+def _float(value: float) -> Json:
+    return value if math.isfinite(value) else {"$float": repr(value)}
+
+
+def _object(value: Mapping[Any, Any]) -> Json:
+    return {_encode_key(key): to_json(item) for key, item in value.items()}
+
+
+def _array(value: Sequence[Any]) -> Json:
+    return [to_json(item) for item in value]
+
+
+@functools.cache
+def _field_names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
 def _unicode(text: str) -> str:
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -130,6 +156,12 @@ def _encode_key(key: object) -> str:
         raise TypeError(f"a record's keys are texts, not {key!r}")
     text = _unicode(str.__str__(key))
     return "$" + text if text.startswith("$") else text
+
+
+_PLAIN: dict[type, Callable[[Any], Json]] = {
+    str: _unicode, float: _float, int: _as_it_is, bool: _as_it_is, type(None): _as_it_is, dict: _object, list: _array,
+    tuple: _array,
+}  # fmt: skip
 
 
 def _decode_object(pairs: dict[str, Any]) -> Json:

@@ -99,7 +99,11 @@ class Room:
         self._reserve = folder / RESERVE_FILE
         self._lock = threading.Lock()
         self._raw = [0 if step.get("omitted") else int(step.get("storage_bytes", 0)) for step in plan]
+        self._largest = max(self._raw, default=0)
         self._waiting = set(range(len(self._raw)))
+        # Sums that are kept, for they are asked for after every attempt.
+        self._waiting_raw = sum(self._raw)
+        self._axis_samples = 0
         self._stored = folder_bytes(folder)
         self._attempts_stored = 0
         self._attempts_raw = 0
@@ -108,15 +112,19 @@ class Room:
     @property
     def sealed_bytes(self) -> int:
         """Room that the sealed file will take, as far as the session has come; rather too much than too little."""
-        return self._stored + _AXIS_BYTES * sum(samples for _, _, samples, _ in self._shapes)
+        return self._stored + _AXIS_BYTES * self._axis_samples
 
     def count(self, record: StoredRecord, file_bytes: int, *, new: bool) -> None:
         """Take an attempt into account; ``new`` if its file was not there when the session was opened."""
         shapes = capture_shapes(record)
-        self._shapes.update(shapes)
+        for shape in set(shapes) - self._shapes:
+            self._shapes.add(shape)
+            self._axis_samples += shape[2]
         self._attempts_raw += sum(samples * int(dtype[-1]) for _, _, samples, dtype in shapes)
         self._attempts_stored += file_bytes
-        self._waiting.discard(record.step)
+        if record.step in self._waiting:
+            self._waiting.discard(record.step)
+            self._waiting_raw -= self._raw[record.step]
         if new:
             self._stored += file_bytes
 
@@ -127,7 +135,7 @@ class Room:
         """
         purpose = f"measure at {name} and to seal the session"
         needed = self.sealed_bytes + _for_attempt(self._raw[step])
-        largest = _of_attempt(max(self._raw))
+        largest = _of_attempt(self._largest)
         held = self._reserve.stat().st_size if self._reserve.exists() else 0
         if held < largest:
             require_room(self._folder, needed + largest, purpose)
@@ -140,7 +148,7 @@ class Room:
         Before the first attempt the noisiest captures are assumed.
         """
         share = self._attempts_stored / self._attempts_raw if self._attempts_raw else _LARGEST_SHARE
-        coming = round(min(share, 1.0) * sum(self._raw[step] for step in self._waiting))
+        coming = round(min(share, 1.0) * self._waiting_raw)
         return self.sealed_bytes + 2 * coming + _MARGIN_BYTES, free_bytes(self._folder)
 
     def give_up_reserve(self) -> bool:
