@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,12 @@ from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
 from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
 from aimdlab.sequencer.tries import cut_off
-from aimdlab.session.acceptance import Acceptance, acceptances
+from aimdlab.session.acceptance import Acceptance
+from aimdlab.session.attempt_record import score_of
+from aimdlab.session.events import Event
 from aimdlab.session.reader import open_session
-from aimdlab.session.remarks import STRUCK
-from aimdlab.session.verdicts import StepResult, Tried, results_of
+from aimdlab.session.remarks import REMARKABLE, remarks_of
+from aimdlab.session.verdicts import StepResult, Tried, results_of, tried_of
 
 STYLE = {
     Verdict.PASS: "green",
@@ -224,26 +226,35 @@ def _read(outcome: CampaignOutcome) -> _Whole:
         attempts: dict[int, list[_Try]] = {}
         tried: dict[int, list[Tried]] = {}
         exposure_s = 0.0
-        for index, attempt in enumerate(session.attempts()):
-            score = attempt.score
-            attempts.setdefault(attempt.step, []).append(_Try(attempt.number, score))
-            tried.setdefault(attempt.step, []).append(Tried(score.verdict, score.stands, index, score.reason))
-            exposure_s += attempt.exposure_s
-        planned = zip(session.header.plan, results_of(session.header, tried), strict=True)
+        for record in session.records():
+            score = score_of(record)
+            attempts.setdefault(record.step, []).append(_Try(record.number, score))
+            tried.setdefault(record.step, []).append(tried_of(record))
+            exposure_s += float(record.attempt["exposure_s"])
+        remarkable: list[Event] = []
         cut: dict[int, list[int]] = {}
-        for one in cut_off(session.events()):
+        for one in cut_off(_kept(session.events(), remarkable)):
             cut.setdefault(one.step, []).append(one.number)
+        remarks = remarks_of(remarkable)
+        planned = zip(session.header.plan, results_of(session.header, tried), strict=True)
         rows = [
             _Row(dict(step), result, attempts.get(result.step, []), cut.get(result.step, []))
             for step, result in planned
         ]
         run = Counter(row.step["test"] for row in rows if row.step["kind"] == "sequence" and row.attempts)
         done: list[dict[str, int]] = [{"sequences_run": run[place]} for place in range(len(session.header.tests))]
-        struck = sum(event.kind == STRUCK for event in session.events())
-        if struck:
-            done = [{**one, "faults_struck": struck} for one in done]
+        if remarks.faults_struck:
+            done = [{**one, "faults_struck": remarks.faults_struck} for one in done]
         tests = [{**test, **one} for test, one in zip(session.header.tests, done, strict=True)]
-        return _Whole(tests, rows, exposure_s, acceptances(session.events()))
+        return _Whole(tests, rows, exposure_s, list(remarks.accepted))
+
+
+def _kept(events: Iterable[Event], remarkable: list[Event]) -> Iterator[Event]:
+    """The events, of which the remarkable ones are kept as they pass: there are three of each attempt."""
+    for event in events:
+        if event.kind in REMARKABLE:
+            remarkable.append(event)
+        yield event
 
 
 def _feature_json(feature: Feature) -> dict[str, Any]:

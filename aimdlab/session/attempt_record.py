@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,15 @@ class StoredRecord:
     def number(self) -> int:
         """1 for the first try at the step."""
         return int(self.attempt["number"])
+
+    @cached_property
+    def strangeness(self) -> str:
+        """What makes it none that this version of aimdlab knows, or ""; looked at once, and asked again and again."""
+        try:
+            shapes.check_attempt(self.attempt)
+        except ValueError as error:
+            return str(error)
+        return ""
 
     @property
     def name(self) -> str:
@@ -116,12 +126,16 @@ def attempt_from_record(record: StoredRecord, codes: list[ArrayLoader], readings
     return Attempt(**attempt)
 
 
+def score_of(record: StoredRecord) -> Score:
+    """The score alone, no array read; RecordError for a record that holds no attempt."""
+    check_stored(record)
+    return _score(record.attempt["score"])
+
+
 def check_stored(record: StoredRecord) -> None:
     """Raise RecordError unless the record holds an attempt as this version of aimdlab knows it."""
-    try:
-        shapes.check_attempt(record.attempt)
-    except ValueError as error:
-        raise RecordError(f"{record.name}: this version of aimdlab cannot read the record: {error}") from error
+    if record.strangeness:
+        raise RecordError(f"{record.name}: this version of aimdlab cannot read the record: {record.strangeness}")
 
 
 class _StoredCapture(Capture):

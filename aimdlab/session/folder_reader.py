@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -42,14 +43,6 @@ def sealed_path(folder: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class AttemptEntry:
-    """Where an attempt lies."""
-
-    path: Path
-    sha256: str
-
-
-@dataclass(frozen=True)
 class OpenAttempt(RecordLink):
     """An attempt's record, and its file, which is open until the next attempt is asked for."""
 
@@ -82,21 +75,29 @@ class FolderSession(Session):
         with _open(path / HEADER_FILE) as file:
             self.header, self.header_sha256 = read_header(file, str(path / HEADER_FILE))
 
-    @cached_property
-    def entries(self) -> list[AttemptEntry]:
-        """The attempts in the order of commit, as found when this is first asked for."""
-        found = []
-        for path in sorted((self.path / ATTEMPTS_FOLDER).glob("*.h5")):
-            record = read_attempt_record(path)
-            if path.name != _file_of(record):
-                raise RecordAlteredError(f"{record.name} was moved: it lies in {path}")
-            found.append((record.index, AttemptEntry(path, record.sha256)))
-        return [entry for _, entry in sorted(found, key=lambda item: item[0])]
-
     def records(self) -> Iterator[StoredRecord]:
-        """See :class:`Session`."""
-        for entry in self.entries:
-            yield self.planned(read_attempt_record(entry.path))
+        """See :class:`Session`; the files are those there now.
+
+        They lie in the order of the plan, which is that of commit but for what was done again: a record that comes too
+        early is read once more when its turn comes, so that few are in memory.
+        """
+        waiting: list[tuple[int, Path]] = []
+        turn = 0
+        for found in sorted((self.path / ATTEMPTS_FOLDER).glob("*.h5")):
+            record = read_attempt_record(found)
+            if found.name != _file_of(record):
+                raise RecordAlteredError(f"{record.name} was moved: it lies in {found}")
+            if record.index > turn:
+                heapq.heappush(waiting, (record.index, found))
+                continue
+            yield self.planned(record)
+            turn = max(turn, record.index + 1)
+            while waiting and waiting[0][0] <= turn:
+                index, path = heapq.heappop(waiting)
+                turn = max(turn, index + 1)
+                yield self.planned(read_attempt_record(path))
+        while waiting:  # one before them is missing
+            yield self.planned(read_attempt_record(heapq.heappop(waiting)[1]))
 
     def open_attempts(
         self, reported: Sequence[Mapping[str, Any]], known: CommittedFiles | None = None

@@ -79,7 +79,7 @@ def _check_same(path: Path, target: Path) -> None:
     """Raise unless the sealed file is whole and holds all that the folder holds."""
     folder = FolderSession(path)
     with SealedSession(target) as sealed:
-        hashes = [entry.sha256 for entry in folder.entries]
+        hashes = [record.sha256 for record in folder.records()]
         same = sealed.header_sha256 == folder.header_sha256 and hashes == [record.sha256 for record in sealed.records()]
         if not same:
             raise SessionExistsError(
