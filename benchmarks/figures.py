@@ -12,12 +12,14 @@ from benchmarks import (
     long_captures,
     peers,
     planning,
+    replaying,
     sealing,
     simulation,
     small_step,
     startup,
     step,
     transfer,
+    verifying,
 )
 from benchmarks.figure import Figure, simply
 from benchmarks.lab import FULL, LIGHT
@@ -49,6 +51,9 @@ def _sessions() -> Iterator[Figure]:
     for name, floor in floors.items():
         yield Figure("commit of 2 x 500 000 samples", name, simply(partial(commit.measure, 500_000, 5, floor)))
     yield Figure("seal of 40, verified", "plain HDF5, read again", simply(partial(sealing.measure, 500_000, 40)))
+    yield Figure("verify of 40", "SHA-256 on all cores", partial(verifying.sealed, 500_000, 40), 0.5)
+    yield Figure("replay of 16 sequences, one core", "numpy sum of the codes", replaying.against_a_sum, 0.5)
+    yield Figure("replay of 16 sequences, two cores", "half of one core's time", replaying.on_two_cores, 0.8)
 
 
 def _long_captures() -> Iterator[Figure]:
