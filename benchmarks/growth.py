@@ -31,6 +31,7 @@ _SHIPPED = Path(__file__).parents[1] / "configs" / "campaigns"
 _ONE = Kind(FULL.campaign, "20 kHz", tbpw='["0.2 ms"]', cycles="[2]", t_off='["20 ms"]', t_dwell='["0.5 ms"]')
 _FEWEST_STEPS, _FEWEST_SAMPLES, _FEWEST_SCORED = 100, 1000, 1_000_000
 _MB = 1e6
+_TITLES = {"steps": "steps", "samples": "samples per capture"}
 
 
 @dataclass(frozen=True)
@@ -62,27 +63,34 @@ class Curve:
 def main() -> None:
     """Measure, show, keep, draw."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description="Time and memory against size.")
-    parser.add_argument("--most-steps", type=int, default=10_000, metavar="N", help="the largest session (10000)")
-    parser.add_argument("--most-samples", type=int, default=10**8, metavar="N", help="the longest capture (10^8)")
+    parser.add_argument(
+        "--most-steps", type=int, default=10_000, metavar="N", help="the largest session (10000; 0: none)"
+    )
+    parser.add_argument("--most-samples", type=int, default=10**8, metavar="N", help="the longest (10^8; 0: none)")
     parser.add_argument("--keep-nothing", action="store_true", help="neither history nor curves")
     chosen = parser.parse_args()
     console = Console() if sys.stdout.isatty() else Console(width=140)
     with lab(_ONE) as campaign:
         folder = campaign.parents[2]
         run(campaign, folder / "recorded", Silent())
-        steps = list(_by_steps(folder, _decades(_FEWEST_STEPS, chosen.most_steps), console))
-        samples = list(_by_samples(folder, chosen.most_samples, console))
-    for title, unit, curves in (("steps", "step", steps), ("samples per capture", "sample", samples)):
-        console.print(_table(title, unit, curves))
+        found = {
+            "steps": list(_by_steps(folder, chosen.most_steps, console)) if chosen.most_steps else [],
+            "samples": list(_by_samples(folder, chosen.most_samples, console)) if chosen.most_samples else [],
+        }
+    for unit, curves in found.items():
+        if curves:
+            console.print(_table(_TITLES[unit], unit.removesuffix("s"), curves))
     if chosen.keep_nothing:
         return
-    kept = keep_growth({"steps": [vars(curve) for curve in steps], "samples": [vars(curve) for curve in samples]})
+    kept = keep_growth({unit: [vars(curve) for curve in curves] for unit, curves in found.items() if curves})
     console.print(f"Kept as benchmarks/history/{kept.name}.")
-    draw(_DOCS / "growth-steps.svg", "steps", steps)
-    draw(_DOCS / "growth-samples.svg", "samples per capture", samples)
+    for unit, curves in found.items():
+        if curves:
+            draw(_DOCS / f"growth-{unit}.svg", _TITLES[unit], curves)
 
 
-def _by_steps(folder: Path, sizes: list[int], console: Console) -> Iterator[Curve]:
+def _by_steps(folder: Path, most: int, console: Console) -> Iterator[Curve]:
+    sizes = _decades(_FEWEST_STEPS, most)
     points: dict[str, list[Mapping[str, float]]] = {name: [] for name in BY_STEPS}
     for size in sizes:
         place = folder / str(size)
