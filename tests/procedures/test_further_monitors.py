@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from aimdlab.config.campaign import load_campaign
 from aimdlab.sequencer.plan import Plan, make_plan
 from aimdlab.session.reader import open_session
 from command_line import Lab
+from measured_run import measured_run
+from patience import LIMIT_S
 
 FURTHER = "  device_port:                  # through a 10:1 probe\n    instrument: oscilloscope\n    channel: 4\n"
 
@@ -64,6 +67,19 @@ def test_they_are_recorded_with_every_exposure_and_baseline_and_replayed(four: L
     assert judged == dict(zip(exposed, (True, True, False, False), strict=True))
     said = four.cli("replay", f"{four.session}.h5", "--step", "1/0002").stdout
     assert said.count("stored, not judged") == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for the largest memory")
+def test_captures_of_millions_of_samples_are_scored_and_stored_in_little_memory(four: Lab) -> None:
+    four.change(four.test, 'exposure_rate: "1 MHz"', 'exposure_rate: "200 kHz"')
+    done = measured_run(four, timeout_s=3 * LIMIT_S)
+    assert (done.status, {step["verdict"] for step in done.result["steps"]}) == (0, {"PASS"})
+    (samples,) = {n for _, n, _ in channels(four)["1/0002"][1:]}
+    recorded_bytes = 4 * 2 * samples
+    assert recorded_bytes > 30_000_000
+    # A process that runs without captures has 90 MB. One float64 per sample of the two that are judged would be twice
+    # what is recorded; the codes themselves and their packing are in it.
+    assert done.own_bytes < 160_000_000 + 3 * recorded_bytes
 
 
 def test_an_input_that_shows_nothing_changes_no_verdict(four: Lab) -> None:

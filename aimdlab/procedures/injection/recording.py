@@ -22,6 +22,10 @@ from aimdlab.signals.injected import InjectedSignal
 
 _BYTES_PER_SAMPLE = 2
 
+_MOST_SAMPLES_PER_LAG = 12
+"""Where the device monitor lags, it tells the time of a pulse's edge to a twentieth of the lag only; with more samples
+than these, what an edge leaves on the injection monitor is looked for beside where it is."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -62,9 +66,20 @@ class Recordings:
 
     def _exposure_anew(self, pulse: ShownPulse, level_v: float, exposed_s: float, triggered: bool) -> Recording:
         margin_s = self._watched_s(pulse.interval_s)
-        return self._asked(
-            exposure_setup(self._parts, self._settings, pulse, level_v, exposed_s, margin_s, triggered=triggered)
-        )
+        setup = exposure_setup(self._parts, self._settings, pulse, level_v, exposed_s, margin_s, triggered=triggered)
+        recording = self._asked(setup)
+        self._refuse_too_fast(recording.storage_bytes / _BYTES_PER_SAMPLE / len(setup.channels) / recording.recorded_s)
+        return recording
+
+    def _refuse_too_fast(self, rate_hz: float) -> None:
+        lag_s = self._parts.path.monitored.monitor_lag_s
+        if lag_s and rate_hz > _MOST_SAMPLES_PER_LAG / lag_s:
+            text = (
+                f"the oscilloscope would take {rate_hz / 1e3:.4g} kHz. The device monitor of this network lags by "
+                f"{lag_s * 1e6:.3g} us: above {_MOST_SAMPLES_PER_LAG / lag_s / 1e3:.4g} kHz the exposure cannot be "
+                "proven. Ask for less; it takes the next of the numbers of samples that it can give."
+            )
+            raise problem(self._subject.test.source, ("captures", "exposure_rate"), text)
 
     def _watched_anew_s(self, interval_s: float) -> float:
         return watched_s(self._subject.device.file, interval_s)
