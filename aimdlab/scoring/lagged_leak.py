@@ -42,6 +42,7 @@ _FARTHEST = 3.0
 _U_APART = 0.05
 """How far the heights of pulses A and B may be apart, relative."""
 _STEP = 1e-3
+_UNITS = ((1.0, 0.0), (0.0, 1.0))
 _RIDGE = 1e-12
 _NO_DIRECT = 1e-6
 
@@ -212,11 +213,12 @@ class LeakFit:
         for number in range(_ROUNDS):
             rest, columns = self._linear(found, averaged)
             before = rest if number == 0 else before
-            spread = max(_SIGMA_PER_MEDIAN * float(np.median(np.abs(rest[keep]))), self._device.u_step)
+            off = np.abs(rest)
+            spread = max(_SIGMA_PER_MEDIAN * float(np.median(off[keep])), self._device.u_step)
             # Not too narrow at first: in sparse bursts most samples show nothing and know nothing of the gain.
             wide = math.inf if number == 0 else self._ivamp_v * _NARROWING**number
             limit = max(_OUTLIER * spread, self._apart_v, wide if first else 0.0)
-            kept = keep & (np.abs(rest) <= limit)
+            kept = keep & (off <= limit)
             rows = np.zeros((len(self._known) + 1, len(columns)))
             wanted = np.zeros(len(rows))
             for row, (which, u) in enumerate(self._known.items()):
@@ -274,7 +276,7 @@ class LeakFit:
         """Add the answers at these places to ``columns``."""
         level = played.level(places, found.a, found.b)
         for k, (share, lag_s) in enumerate(path.lags):
-            a, b = played.lagged_units(places, lag_s)
+            a, b = played.lagged(places, lag_s, *_UNITS)
             now = found.a * a
             now += found.b * b
             if k == path.main:
@@ -297,7 +299,7 @@ class LeakFit:
 
         per_s = 1.0 / self._dt
         for k, (share, lag_s) in enumerate(path.lags):
-            a, b = (gained(answer) for answer in played.lagged_units(places, lag_s))
+            a, b = (gained(answer) for answer in played.lagged(places, lag_s, *_UNITS))
             now = found.a * a
             now += found.b * b
             if k == path.main:
@@ -316,8 +318,7 @@ class LeakFit:
 
 def _longer(played: Played, places: Places, lag_s: float, found: _Parameters) -> FloatArray:
     """The answer of a lag that is a little longer."""
-    longer_s = lag_s * (1.0 + _STEP)
-    return played.lagged(places, played.decay(places, longer_s), longer_s, found.a, found.b)
+    return played.lagged(places, lag_s * (1.0 + _STEP), (found.a, found.b))[0]
 
 
 def _samples_to_fit(device: Trace, played: Played, path: LeakPath) -> NDArray[np.intp]:

@@ -125,25 +125,26 @@ class _Fit:
 
     def _linear(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """What remains, and its derivatives by height, start and end (k, n, 3) and by the lag's logarithm (k, n)."""
-        up, up_slope = self._answer(self._at - self.starts[:, None], self._lag)
-        down, down_slope = self._answer(self._at - self.ends[:, None], self._lag)
+        since = self._at - np.stack((self.starts, self.ends))[:, :, None]
+        shown, slopes = self._answer(since, self._lag, sloped=True)
         heights = self.heights[:, None]
-        longer = self._lag * (1.0 + _STEP)
-        more = self._answer(self._at - self.starts[:, None], longer)[0]
-        more -= self._answer(self._at - self.ends[:, None], longer)[0]
-        error = self._y - heights * (up - down)
-        jacobian = np.stack((up - down, -heights * up_slope, heights * down_slope), axis=2)
-        stretch = heights * (more - (up - down)) / _STEP
+        seen = shown[0] - shown[1]
+        more = self._answer(since, self._lag * (1.0 + _STEP), sloped=False)[0]
+        more = more[0] - more[1]
+        error = self._y - heights * seen
+        jacobian = np.stack((seen, -heights * slopes[0], heights * slopes[1]), axis=2)
+        stretch = heights * (more - seen) / _STEP
         return error * self._used, jacobian * self._used[:, :, None], stretch * self._used
 
-    def _answer(self, since: FloatArray, lag: float) -> tuple[FloatArray, FloatArray]:
+    def _answer(self, since: FloatArray, lag: float, *, sloped: bool) -> tuple[FloatArray, FloatArray]:
         """The lag's answer to a step, ``since`` samples after it, and its slope; a mean over a sample if averaged."""
         if not self._averaged:
-            kept = np.exp(np.minimum(-since / lag, 0.0))
-            return np.where(since > 0, 1.0 - kept, 0.0), np.where(since > 0, kept / lag, 0.0)
+            kept = np.exp(np.minimum(since * (-1.0 / lag), 0.0))
+            after = since > 0
+            return (1.0 - kept) * after, kept * (after / lag) if sloped else kept
         early, late = np.maximum(since - 0.5, 0.0), np.maximum(since + 0.5, 0.0)
-        settled = -np.expm1(-early / lag), -np.expm1(-late / lag)
-        return (late - early) - lag * (settled[1] - settled[0]), settled[1] - settled[0]
+        slope = np.expm1(early * (-1.0 / lag)) - np.expm1(late * (-1.0 / lag))
+        return (late - early) - lag * slope, slope
 
     def result(self) -> LaggedPulses:
         """The fit, with what noise and a wrong lag make of it."""

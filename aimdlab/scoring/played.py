@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,25 +93,27 @@ class Played:
         decay: FloatArray = np.exp(places.age_s * (-1.0 / lag_s))
         return decay
 
-    def lagged(self, places: Places, decay: FloatArray, lag_s: float, a: float, b: float) -> FloatArray:
-        """The answer of one first-order lag to pulses A of ``a`` and B of ``-b``, from rest, shape (n,)."""
-        levels, settled = self.levels(a, b), self.periodic(lag_s, a, b)
-        answer = (settled - levels).take(places.segment)
-        answer *= decay
-        answer += levels.take(places.segment)
-        begin, soon, stop = places.elapsed_s.searchsorted([0.0, _FORGOTTEN * lag_s, self.stop_s])
-        answer[:begin] = 0.0
-        if soon > begin:
-            since_s = np.minimum(places.elapsed_s[begin:soon], self.stop_s)
-            answer[begin:soon] -= settled[0] * np.exp(since_s * (-1.0 / lag_s))
-        if stop < answer.size:
-            answer[stop:] *= np.exp((self.stop_s - places.elapsed_s[stop:]) / lag_s)
-        return answer
+    def lagged(self, places: Places, lag_s: float, *heights: tuple[float, float]) -> list[FloatArray]:
+        """The answers of one first-order lag, from rest, to pulses A and B of these heights; each of shape (n,).
 
-    def lagged_units(self, places: Places, lag_s: float) -> tuple[FloatArray, FloatArray]:
-        """The answers to pulses A of 1 alone and to pulses B of -1 alone."""
-        decay = self.decay(places, lag_s)
-        return self.lagged(places, decay, lag_s, 1.0, 0.0), self.lagged(places, decay, lag_s, 0.0, 1.0)
+        Pulses B of a positive height are negative.
+        """
+        decay = np.exp(places.age_s * (-1.0 / lag_s))
+        begin, soon, stop = places.elapsed_s.searchsorted([0.0, _FORGOTTEN * lag_s, self.stop_s])
+        since_s = np.minimum(places.elapsed_s[begin:soon], self.stop_s)
+        from_rest = np.exp(since_s * (-1.0 / lag_s))
+        fading = np.exp((self.stop_s - places.elapsed_s[stop:]) / lag_s)
+        answers = []
+        for a, b in heights:
+            levels, settled = self.levels(a, b), self.periodic(lag_s, a, b)
+            answer = (settled - levels).take(places.segment)
+            answer *= decay
+            answer += levels.take(places.segment)
+            answer[:begin] = 0.0
+            answer[begin:soon] -= settled[0] * from_rest
+            answer[stop:] *= fading
+            answers.append(answer)
+        return answers
 
     def integral(self, places: Places, a: float, b: float) -> FloatArray:
         """The integral of the signal from its beginning, shape (n,), in levels times seconds."""
@@ -126,14 +129,24 @@ class Played:
 
     def periodic(self, lag_s: float, a: float, b: float) -> FloatArray:
         """The lag at the beginning of every segment once the signal has gone on for ever, shape (m,)."""
-        levels = self.levels(a, b).tolist()
-        kept = np.exp(-self.durations_s / lag_s).tolist()
-        state = 0.0
-        for level, keep in zip(levels, kept, strict=True):
-            state = level + (state - level) * keep
-        state /= -math.expm1(-self._period_s / lag_s)
-        states = []
-        for level, keep in zip(levels, kept, strict=True):
-            states.append(state)
-            state = level + (state - level) * keep
-        return np.array(states)
+        of_a, of_b = _settled(self.signal, lag_s)
+        return a * of_a + b * of_b
+
+
+@lru_cache(maxsize=64)
+def _settled(signal: InjectedSignal, lag_s: float) -> tuple[FloatArray, FloatArray]:
+    """The lag at the beginning of every segment of a signal that goes on for ever: to pulses A of 1, and B of -1."""
+    segments = signal.period_segments()
+    kept = [math.exp(-segment.duration_s / lag_s) for segment in segments]
+    # Pulses A are the real part, pulses B the imaginary: both at once.
+    levels = [complex(max(segment.value, 0), min(segment.value, 0)) for segment in segments]
+    state = 0j
+    for level, keep in zip(levels, kept, strict=True):
+        state = level + (state - level) * keep
+    state /= -math.expm1(-signal.period_s / lag_s)
+    states = []
+    for level, keep in zip(levels, kept, strict=True):
+        states.append(state)
+        state = level + (state - level) * keep
+    settled = np.array(states)
+    return settled.real.copy(), settled.imag.copy()

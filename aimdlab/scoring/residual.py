@@ -72,6 +72,11 @@ class Totals:
         square = self.square - 2.0 * level * self.total + self.n * level * level
         return Totals(self.n, self.total - self.n * level, max(square, 0.0))
 
+    def without(self, others: Totals) -> Totals:
+        """Of those that are not among ``others``."""
+        square = max(self.square - others.square, 0.0)
+        return Totals(self.n - others.n, self.total - others.total, square)
+
 
 @dataclass
 class _Sums:
@@ -107,6 +112,7 @@ class Residual:
         self._leak = leak
         self.about = about
         self.n = device.n
+        self._last: tuple[Stretches, Totals] | None = None
         count = -(-self.n // GRAIN)
         self._low, self._high, self._total, self._square, self._leak_peak = (np.zeros(count) for _ in range(5))
         for start, stop in blocks(self.n):
@@ -143,12 +149,15 @@ class Residual:
 
     def totals(self, outside: Stretches) -> Totals:
         """Of all samples that are not within the stretches."""
+        if self._last is not None and self._last[0] is outside:
+            return self._last[1]
         whole, broken, n = self._grains(outside)
         sums = _Sums(n, self._total[whole].tolist(), self._square[whole].tolist())
         for start, stop in self._grouped(broken):
             part, keep = self.part(start, stop), ~outside.mask(start, stop)
             sums.add(part * keep, int(np.count_nonzero(keep)))
-        return sums.done()
+        self._last = outside, sums.done()
+        return self._last[1]
 
     def peak(self, level: float, outside: Stretches) -> float:
         """The largest distance from ``level`` of the samples that are not within the stretches; 0 of none."""
@@ -164,27 +173,16 @@ class Residual:
 
         What is within the stretches counts for the mean square only.
         """
-        leaking = self._leak_peak > threshold
-        inside, beside = _Sums(), _Sums()
-        squares = _Sums()
-        for start, stop in self._grouped(leaking):
+        inside, squares = _Sums(), _Sums()
+        for start, stop in self._grouped(self._leak_peak > threshold):
             leak = self._leak_part(start, stop)
             within = np.abs(leak) > threshold
             squares.add(leak * within, int(np.count_nonzero(within)))
-            rest = self.part(start, stop)
-            beyond = ~within
             if outside.touches(start, stop):
-                kept = ~outside.mask(start, stop)
-                within &= kept
-                beyond &= kept
-            inside.add(rest * within, int(np.count_nonzero(within)))
-            beside.add(rest * beyond, int(np.count_nonzero(beyond)))
-        quiet = self.totals(outside | self._samples_of(leaking))
-        beside.n += quiet.n
-        beside.totals.append(quiet.total)
-        beside.squares.append(quiet.square)
-        found = squares.done()
-        return inside.done(), beside.done(), found.square / max(found.n, 1)
+                within &= ~outside.mask(start, stop)
+            inside.add(self.part(start, stop) * within, int(np.count_nonzero(within)))
+        found, everything = squares.done(), self.totals(outside)
+        return inside.done(), everything.without(inside.done()), found.square / max(found.n, 1)
 
     def take(self, at: Indices) -> FloatArray:
         """These samples, of any shape and in any order, relative to the level."""

@@ -59,7 +59,7 @@ def test_the_answer_behind_a_lag_is_that_of_the_steps(
     source, elapsed_s = held(played, 1.0, 0.9), (times_s - start_s) / (1 + rate)
     expected = Transfer(np.array([-1 / lag_s]), np.array([1 / lag_s]), 0.0).respond(source, elapsed_s)
     places = played.at(times_s)
-    assert played.lagged(places, played.decay(places, lag_s), lag_s, 1.0, 0.9) == pytest.approx(expected, abs=1e-9)
+    assert played.lagged(places, lag_s, (1.0, 0.9))[0] == pytest.approx(expected, abs=1e-9)
     areas = np.concatenate(([0.0], np.cumsum(source.levels[:-1] * np.diff(source.starts_s))))
     piece = source.piece_at(elapsed_s)
     area = areas[piece] + source.levels[piece] * (elapsed_s - source.starts_s[piece])
