@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 
 
+@lru_cache(maxsize=1024)  # a campaign has few durations, and asks for each of them in every step
 def exact(value: float) -> Fraction:
     """The decimal number that ``value`` prints as, exactly; ValueError if it is not finite."""
     return Fraction(repr(float(value)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from aimdlab.signals.injected import InjectedSignal
 from aimdlab.signals.waveform import SequencedWaveform
 
 
+@lru_cache(maxsize=4)  # levels rise innermost: the next step plays the same at another one
 def waveform_of(signal: InjectedSignal, least_rate_hz: float, exposure_s: float) -> SequencedWaveform:
     """The signal at the lowest rate from ``least_rate_hz`` on that plays it exactly, for at least ``exposure_s``."""
     base_hz = signal.base_rate_hz()
