@@ -22,7 +22,7 @@ def question(interface: str, repeats: int) -> Iterator[Measure]:
 
 @contextmanager
 def settings(interface: str, repeats: int) -> Iterator[Measure]:
-    """A chain of settings, and the question for errors: what every driver does to set something."""
+    """A chain of settings, and the question for errors, as one job of the link: how drivers set something."""
     with serving() as ports, link(ports, interface) as own, bare(ports.stream) as floor:
 
         def apply() -> None:
@@ -33,7 +33,7 @@ def settings(interface: str, repeats: int) -> Iterator[Measure]:
             floor.sendall(_SETTINGS.encode() + b"\n")
             _ask(floor, b"SYST:ERR?\n")
 
-        yield lambda: in_turns(apply, plainly, repeats)
+        yield lambda: in_turns(lambda: own.run(apply), plainly, repeats)
 
 
 def _ask(connection: socket.socket, question: bytes) -> None:
