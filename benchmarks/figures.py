@@ -13,6 +13,7 @@ from benchmarks import (
     peers,
     planning,
     replaying,
+    scoring,
     sealing,
     simulation,
     small_step,
@@ -52,6 +53,7 @@ def _sessions() -> Iterator[Figure]:
         yield Figure("commit of 2 x 500 000 samples", name, simply(partial(commit.measure, 500_000, 5, floor)))
     yield Figure("seal of 40, verified", "plain HDF5, read again", simply(partial(sealing.measure, 500_000, 40)))
     yield Figure("verify of 40", "SHA-256 on all cores", partial(verifying.sealed, 500_000, 40), 0.5)
+    yield Figure("scoring 16 sequences", "numpy sum of the codes", scoring.against_a_sum)
     yield Figure("replay of 16 sequences, one core", "numpy sum of the codes", replaying.against_a_sum, 0.5)
     yield Figure("replay of 16 sequences, two cores", "half of one core's time", replaying.on_two_cores, 0.8)
 
