@@ -83,7 +83,7 @@ class Stretches:
     def touches(self, start: int, stop: int) -> bool:
         """Whether any sample from ``start`` up to ``stop`` is within."""
         first, last = self.touching(start, stop)
-        return last > first
+        return stop > start and last > first
 
     def hold(self, at: Indices) -> BoolArray:
         """Whether each of these samples is within."""

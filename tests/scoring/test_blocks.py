@@ -10,7 +10,7 @@ import pytest
 from bench_captures import CRITERIA, Bench, parameters, scoring
 from bench_captures import exposure_captures as plain_captures
 from bench_captures import verify_capture as plain_verify
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from network_captures import NetworkBench, exposure_captures, network_scoring, verify_capture
@@ -22,7 +22,7 @@ from aimdlab.scoring.counting import Counts
 from aimdlab.scoring.exposure import score_gradient_injected
 from aimdlab.scoring.residual import Residual
 from aimdlab.scoring.results import Score, Verdict
-from aimdlab.scoring.runs import Array, RunFinder, Stretches, find_runs, prefix_sums, stretches
+from aimdlab.scoring.runs import Array, RunFinder, Stretches, find_runs, nothing_of, prefix_sums, stretches
 from aimdlab.signals.injected import InjectedSignal
 
 DENSE = InjectedSignal(2e-4, 0.0, 20, 2e-4)
@@ -111,6 +111,7 @@ def test_a_counted_median_is_the_median(numbers: NDArray[np.int16], cut: int) ->
 
 
 @given(some_stretches(), some_stretches(), st.integers(0, N), st.integers(0, N))
+@example(stretches(np.array([0]), np.array([2]), N), nothing_of(N), 1, 1)  # a part without samples
 def test_stretches_are_masks(one: Stretches, other: Stretches, a: int, b: int) -> None:
     start, stop = min(a, b), max(a, b)
     first, second = one.mask(0, N), other.mask(0, N)
