@@ -17,6 +17,8 @@ from patience import LIMIT_S
 
 FURTHER = "  device_port:                  # through a 10:1 probe\n    instrument: oscilloscope\n    channel: 4\n"
 
+EXTERNAL = 'exposure_trigger: {from: sync, level: "1 V"}\n'
+
 
 @pytest.fixture
 def four(lab: Lab) -> Lab:
@@ -107,6 +109,11 @@ def test_the_plan_counts_them_and_says_what_is_held_against_nothing(four: Lab) -
         ('    largest: "20 V"\n', "", "what is the largest voltage that this point is to show"),
         ('    largest: "20 V"\n', '    largest: "1600 V"\n', "160 V at the input, more than its rated_input of 150 V"),
         ('    largest: "20 V"\n', '    largest: "190 V"\n', "input 4 takes up to 18.18 V peak"),
+        (
+            "injection_network:",
+            EXTERNAL + "injection_network:",
+            "up to 10 us after the external trigger: above 150 kHz",
+        ),
         (FURTHER, FURTHER.replace("4", "5"), "inputs 1 to 4"),
     ],
 )

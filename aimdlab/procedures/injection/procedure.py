@@ -25,7 +25,7 @@ from aimdlab.procedures.injection.acquiring import acquire, scope_fault
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.injection.checks import check_criteria
 from aimdlab.procedures.injection.plan import plan_test
-from aimdlab.procedures.injection.playing import generator_peak_v, waveform_of
+from aimdlab.procedures.injection.playing import LEAST_GENERATOR_RATE_HZ, generator_peak_v, waveform_of
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, programming_criteria, settings_question
 from aimdlab.procedures.injection.trim import Proof, describe, largest_peak_v, prove, trim
 from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
@@ -44,9 +44,6 @@ from aimdlab.scoring.marks import Marks
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_settings
-
-# The slowest sample clock that still leaves the generator's edges its own: with the filter off every sample is a step.
-_LEAST_GENERATOR_RATE_HZ = 100e3
 
 # A device pulse that comes back through the network while the level is recorded clips: so often it is recorded again.
 _VERIFY_TRIES = 5
@@ -191,7 +188,7 @@ class InjectionProcedure:
 
     def _load(self, step: Step, peak_v: float) -> None:
         """One burst at a trigger: how many an exposure has is set once the level is proven."""
-        waveform = waveform_of(signal_from_flat(step.parameters), _LEAST_GENERATOR_RATE_HZ, self._exposure_s)
+        waveform = waveform_of(signal_from_flat(step.parameters), LEAST_GENERATOR_RATE_HZ, self._exposure_s)
         self._generator.load(self._channel, replace(waveform, repeats=1), peak_v)
 
     def _prove(self, step: Step, setup: ScopeSetup) -> Proof:
