@@ -93,9 +93,15 @@ class Trace:
         first, end = self.changed_at.searchsorted((start, stop)) if self.changed_at.size else (0, 0)
         if first == end:
             return part
-        part = part.astype(np.int32)
+        part = part.copy() if self._fits else part.astype(np.int32)
         part[self.changed_at[first:end] - start] = self.changed_to[first:end]
         return part
+
+    @cached_property
+    def _fits(self) -> bool:
+        """Whether what was changed is of the type of the other codes."""
+        bounds = np.iinfo(_turned(self.capture, self.capture.codes[:1]).dtype)
+        return bool(self.changed_to.min() >= bounds.min and self.changed_to.max() <= bounds.max)
 
     def take(self, at: Indices) -> NDArray[np.int64]:
         """The codes of these samples, in any order."""

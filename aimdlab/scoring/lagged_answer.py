@@ -101,10 +101,11 @@ class LaggedAnswer:
         of = np.repeat(which, lengths)
         everywhere = total == end - start
         if everywhere:
-            at = np.arange(start, end)
+            at, age_s = np.empty(0, dtype=np.intp), np.arange(start, end, dtype=np.float64)
         else:
             at = np.repeat(begin - np.cumsum(lengths) + lengths, lengths) + np.arange(total)
-        age_s = at * self._step_s
+            age_s = at.astype(np.float64)
+        age_s *= self._step_s
         age_s += self._first_s
         age_s -= segments.begins_s.take(of)
         values = segments.p.take(of)

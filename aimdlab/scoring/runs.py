@@ -231,9 +231,10 @@ class RunFinder:
         states = np.empty(part.size + 1, dtype=np.int8)
         states[0] = self._state
         if self._sign > 0:
-            np.add(part >= high, part >= low, out=states[1:], dtype=np.int8)
+            over, inside = part >= high, part >= low
         else:
-            np.add(part <= -high, part <= -low, out=states[1:], dtype=np.int8)
+            over, inside = part <= -high, part <= -low
+        np.add(over.view(np.int8), inside.view(np.int8), out=states[1:])
         changes = np.flatnonzero(states[1:] != states[:-1])
         self._changes.append(changes + self._at)
         self._states.append(states[1:][changes])
@@ -309,12 +310,12 @@ def extremes_within(trace: Trace, within: Stretches) -> tuple[int, int] | None:
 
 def chosen(part: NDArray[np.integer], mask: BoolArray) -> NDArray[np.integer]:
     """``part`` with one of the samples that ``mask`` chooses in place of all others; it must choose some."""
-    # Products are several times faster than choosing: 0 for what is not chosen, relative to one that is.
-    one = int(part[int(mask.argmax())])
-    relative: NDArray[np.int32] = np.subtract(part, one, dtype=np.int32)
-    relative *= mask
-    relative += one
-    return relative
+    # By their bits, which is many times faster than choosing: what differs from one that is chosen, all or nothing.
+    one = part[int(mask.argmax())]
+    differs: NDArray[np.integer] = np.bitwise_xor(part, one)
+    differs &= np.negative(mask.view(np.int8)).astype(part.dtype)
+    differs ^= one
+    return differs
 
 
 def prefix_sums(samples: Samples, at: Indices) -> NDArray[np.int64]:
