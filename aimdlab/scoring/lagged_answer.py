@@ -34,7 +34,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class _Segments:
-    """Some segments in order; arrays of one length, ``r`` with one row for each lag."""
+    """The segments of a signal in order, and what follows its end; arrays of one length, ``r`` one row for each lag."""
 
     begins_s: FloatArray
     first: Indices
@@ -70,8 +70,8 @@ class LaggedAnswer:
         before_s = grid.dt_s / 2 if grid.averaged else 0.0
         self._first_s, self._step_s = (grid.t0_s - before_s - played.start_s) / scale, grid.dt_s / scale
         self._instants = grid.n + int(grid.averaged)
-        self._last = self._number_at(played.stop_s)
-        self._kept = math.ceil(_FORGOTTEN * float(self._lags_s.max()) / self._step_s) + 1
+        self._segments = self._segments_of()
+        self._begin, self._until, self._which = self._ranges(self._segments)
 
     @property
     def n(self) -> int:
@@ -83,22 +83,14 @@ class LaggedAnswer:
         answer = np.zeros(stop - start)
         averaged = self._grid.averaged
         end = stop + int(averaged)
-        segments = self._segments(start, end)
-        begin, stops = segments.first, np.append(segments.first[1:], end)
-        # Where the signal is zero only so many instants matter.
-        until = np.where(segments.silent, np.minimum(stops, begin + self._kept), stops)
-        which = np.arange(begin.size)
-        if averaged and np.any(until < stops):  # and the last, from which the next pulse is reached
-            begin, until = (
-                np.column_stack(two).ravel() for two in ((begin, np.maximum(stops - 1, until)), (until, stops))
-            )
-            which = np.repeat(which, 2)
-        begin = np.maximum(begin, start)
-        lengths = np.maximum(np.minimum(until, end) - begin, 0)
+        segments = self._segments
+        some = slice(self._until.searchsorted(start, side="right"), self._begin.searchsorted(end))
+        begin = np.maximum(self._begin[some], start)
+        lengths = np.minimum(self._until[some], end) - begin
         total = int(lengths.sum())
         if not total:
             return answer
-        of = np.repeat(which, lengths)
+        of = np.repeat(self._which[some], lengths)
         everywhere = total == end - start
         if everywhere:
             at, age_s = np.empty(0, dtype=np.intp), np.arange(start, end, dtype=np.float64)
@@ -128,58 +120,65 @@ class LaggedAnswer:
 
     def injected(self, sign: int) -> Stretches:
         """Samples on pulses A (``sign`` 1) or B (-1)."""
-        numbers = np.arange(self._last + 1)
-        first = self._first_of(np.append(self._begins_s(numbers), self._played.stop_s))
-        some = np.flatnonzero(self._levels[numbers % self._levels.size] * sign > 0)
+        first, levels = self._first_of(self._begins_s), self._levels_in_order
+        some = np.flatnonzero(levels * sign > 0)
         return stretches(np.minimum(first[some], self.n), np.minimum(first[some + 1], self.n), self.n)
-
-    def _begins_s(self, numbers: Indices) -> FloatArray:
-        periods, places = np.divmod(numbers, self._levels.size)
-        begins_s: FloatArray = periods * self._played.signal.period_s + self._played.begins_s[places]
-        return begins_s
-
-    def _number_at(self, elapsed_s: float) -> int:
-        """The last segment that begins before that time, counted from the signal's beginning."""
-        period = max(math.floor(elapsed_s / self._played.signal.period_s), 0)
-        near = np.arange(max(period - 1, 0), period + 2)[:, None] * self._levels.size + np.arange(self._levels.size)
-        return max(int(np.searchsorted(self._begins_s(near.ravel()), elapsed_s)) - 1 + int(near[0, 0]), 0)
 
     def _first_of(self, begins_s: FloatArray) -> Indices:
         """The first instant not before each of these times."""
         return np.clip(np.ceil((begins_s - self._first_s) / self._step_s), 0, self._instants).astype(np.intp)
 
-    def _segments(self, start: int, end: int) -> _Segments:
-        """What of the signal lies between two instants, and what follows its end."""
-        # One more on either side does no harm.
-        from_s, to_s = (self._first_s + at * self._step_s for at in (start - 1, end + 1))
-        first, last = (min(self._number_at(at_s), self._last) for at_s in (from_s, to_s))
-        numbers = np.arange(first, last + 1)
-        begins_s = self._begins_s(numbers)
-        periods, places = np.divmod(numbers, self._levels.size)
-        levels = self._levels[places]
-        areas = periods * self._areas[-1] + self._areas[places]
-        states = self._settled[:, places] - levels
-        for lag, lag_s in enumerate(self._lags_s.tolist()):
-            if begins_s[0] < _UNDERFLOW * lag_s:
-                states[lag] -= self._settled[lag, 0] * np.exp(begins_s * (-1.0 / lag_s))
-        if last == self._last:
-            # After the end there is nothing but what was there then, and fades.
-            age_s = self._played.stop_s - begins_s[-1]
-            at_end = levels[-1] + states[:, -1] * np.exp(age_s * (-1.0 / self._lags_s))
-            states = np.column_stack((states, at_end))
-            areas = np.append(areas, areas[-1] + levels[-1] * age_s)
-            begins_s, levels = np.append(begins_s, self._played.stop_s), np.append(levels, 0.0)
-        first_of = self._first_of(begins_s)
-        if not self._grid.averaged:
+    def _in_order(self, values: FloatArray, count: int, gain: float = 0.0) -> FloatArray:
+        """Values of the segments of a period, for ``count`` segments in order; more by ``gain`` with every period."""
+        periods = np.arange(-(-count // values.size), dtype=np.float64)[:, None]
+        return (periods * gain + values).ravel()[:count]
+
+    def _segments_of(self) -> _Segments:
+        played, averaged = self._played, self._grid.averaged
+        until_s = min(played.stop_s, self._first_s + (self._instants + 1) * self._step_s)
+        period_s, of_period = played.signal.period_s, self._levels.size
+        most = (max(math.floor(until_s / period_s), 0) + 2) * of_period
+        begins_s = self._in_order(played.begins_s, most, period_s)
+        count = max(int(begins_s.searchsorted(until_s)), 1)
+        begins_s, levels = begins_s[:count], self._in_order(self._levels, count)
+        areas = self._in_order(self._areas[:-1], count, float(self._areas[-1]))
+        states = np.array([self._in_order(settled - self._levels, count) for settled in self._settled])
+        for state, settled, lag_s in zip(states, self._settled, self._lags_s.tolist(), strict=True):
+            # What is left of the beginning, as long as it is not nothing.
+            some = slice(int(begins_s.searchsorted(_UNDERFLOW * lag_s)))
+            state[some] -= settled[0] * np.exp(begins_s[some] * (-1.0 / lag_s))
+        # After the end there is nothing but what was there then, and fades.
+        age_s = played.stop_s - begins_s[-1]
+        at_end = levels[-1] + states[:, -1] * np.exp(age_s * (-1.0 / self._lags_s))
+        states = np.column_stack((states, at_end))
+        areas = np.append(areas, areas[-1] + levels[-1] * age_s)
+        begins_s, levels = np.append(begins_s, played.stop_s), np.append(levels, 0.0)
+        self._begins_s, self._levels_in_order = begins_s, levels
+        first = self._first_of(begins_s)
+        if not averaged:
             p, q, r = levels * float(self._shares.sum()), levels, states * self._shares[:, None]
-        else:
-            # The mean of a lag's answer: its equation, integrated over the interval.
-            of_area = float(self._shares.sum()) / self._grid.dt_s * (1.0 + self._played.rate)
-            of_answer = -self._shares * self._lags_s / self._grid.dt_s
-            p, q, r = areas * of_area + levels * float(of_answer.sum()), levels * of_area, states * of_answer[:, None]
-        if first == 0 and self._grid.averaged:
-            # The instant before the signal, from which its first pulse is reached: nothing is there yet.
-            begins_s, levels, p, q = (np.concatenate((array[:1], array)) for array in (begins_s, levels, p, q))
-            r, first_of = np.column_stack((r[:, :1], r)), np.concatenate((np.maximum(first_of[:1] - 1, 0), first_of))
-            p[0] = q[0] = r[:, 0] = 0.0
-        return _Segments(begins_s, first_of, levels == 0.0, p, q, r)
+            return _Segments(begins_s, first, levels == 0.0, p, q, r)
+        # The mean of a lag's answer: its equation, integrated over the interval.
+        of_area = float(self._shares.sum()) / self._grid.dt_s * (1.0 + played.rate)
+        of_answer = -self._shares * self._lags_s / self._grid.dt_s
+        p, q, r = areas * of_area + levels * float(of_answer.sum()), levels * of_area, states * of_answer[:, None]
+        # The instant before the signal, from which its first pulse is reached: nothing is there yet.
+        begins_s, levels, p, q = (np.concatenate((array[:1], array)) for array in (begins_s, levels, p, q))
+        r, first = np.column_stack((r[:, :1], r)), np.concatenate((np.maximum(first[:1] - 1, 0), first))
+        p[0] = q[0] = r[:, 0] = 0.0
+        return _Segments(begins_s, first, levels == 0.0, p, q, r)
+
+    def _ranges(self, segments: _Segments) -> tuple[Indices, Indices, Indices]:
+        """Instants that matter, from and up to, and of which segment; ascending, none empty."""
+        begin, stops = segments.first, np.append(segments.first[1:], self._instants)
+        # Where the signal is zero only so many instants matter.
+        kept = math.ceil(_FORGOTTEN * float(self._lags_s.max()) / self._step_s) + 1
+        until = np.where(segments.silent, np.minimum(stops, begin + kept), stops)
+        which = np.arange(begin.size)
+        if self._grid.averaged and np.any(until < stops):  # and the last, from which the next pulse is reached
+            begin, until = (
+                np.column_stack(two).ravel() for two in ((begin, np.maximum(stops - 1, until)), (until, stops))
+            )
+            which = np.repeat(which, 2)
+        some = until > begin
+        return begin[some], until[some], which[some]
