@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -60,6 +61,9 @@ class _Wire:
     def __init__(self, instrument: Any) -> None:
         self._instrument = instrument
 
+    def run(self, work: Callable[[], Any]) -> Any:
+        return work()
+
     def write(self, command: str) -> None:
         self._instrument.handle(command.encode("latin-1"))
 
@@ -108,8 +112,8 @@ class _Bench:
             span_s=1.1 * looked_at_s,
             pre_trigger_s=0.1 * looked_at_s,
             sample_rate_hz=5e6,
-            trigger_source=1,
-            trigger_level_v=at_d / 2,
+            trigger_source="external",
+            trigger_level_v=1.0,
         )
         exposed_s = signal.repeats_for(_EXPOSURE_S) * signal.period_s
         exposure = ScopeSetup(
@@ -117,8 +121,8 @@ class _Bench:
             span_s=1.001 * exposed_s + _MARGIN_S,
             pre_trigger_s=_MARGIN_S,
             sample_rate_hz=20e3,
-            trigger_source=1,
-            trigger_level_v=at_d / 2,
+            trigger_source="external",
+            trigger_level_v=1.0,
         )
         samples = self._acquire(verify, 1, (1,))
         self._pass(signal.period_s)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aimdlab_simulators.keysight.scope_record import Codes
 
-_AHEAD = 8  # blocks of one channel that are ready or in hand: 2 MB of words
+_AHEAD = 4  # blocks of one channel that are ready or in hand: 2 MB of words
 _Encoded = NDArray[np.uint8] | NDArray[np.uint16]
 
 

@@ -92,6 +92,9 @@ def _expand(tokens: Sequence[str], nodes: Iterator[Mnemonic]) -> tuple[list[Path
     return paths, []
 
 
+_MOST_KEPT = 4096  # spellings, for whoever sends nonsense for days
+
+
 @dataclass
 class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
@@ -103,9 +106,11 @@ class CommandTree:
 
     def __init__(self) -> None:
         self._root = _Node()
+        self._found: dict[tuple[str, ...], tuple[str, tuple[int, ...]] | None] = {}
 
     def add(self, pattern: Pattern, target: str) -> None:
         """Let every spelling of ``pattern`` lead to ``target``; what was added last wins."""
+        self._found.clear()
         for path in pattern.paths:
             node = self._root
             for keyword in path:
@@ -121,6 +126,14 @@ class CommandTree:
 
     def find(self, header: Sequence[str], *, query: bool) -> tuple[str, tuple[int, ...]] | None:
         """Target and suffixes for a header given as nodes (``("SOUR1", "freq")``); None if nothing is spelled so."""
+        spelling = (*header, "?") if query else (*header,)
+        if spelling not in self._found:
+            if len(self._found) >= _MOST_KEPT:
+                self._found.clear()
+            self._found[spelling] = self._look_up(header, query=query)
+        return self._found[spelling]
+
+    def _look_up(self, header: Sequence[str], *, query: bool) -> tuple[str, tuple[int, ...]] | None:
         node = self._root
         for text in header:
             name = text.upper()

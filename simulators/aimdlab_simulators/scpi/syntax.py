@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 from aimdlab_simulators.scpi.errors import ScpiError
 
+_KEPT_BYTES = 512
 WHITESPACE = bytes(code for code in range(33) if code != 10)
 _BETWEEN = re.compile(rb"[\x00-\x20;]+")
 _HEADER = re.compile(rb"(\*[A-Za-z]+|:?[A-Za-z_][A-Za-z0-9_]*(?::[A-Za-z_][A-Za-z0-9_]*)*)(\??)")
@@ -37,7 +39,7 @@ class Unit:
         """Whether it is a common command, which leaves the path alone."""
         return self.nodes[0].startswith("*")
 
-    @property
+    @cached_property
     def arguments(self) -> tuple[bytes, ...]:
         """The arguments without blanks around them; the bytes of a block are kept."""
         pieces = [piece.lstrip(WHITESPACE) for piece in self.raw]
@@ -75,6 +77,28 @@ def units(message: bytes) -> Iterator[Unit]:
 
     A line feed that is not the last byte ends one message and begins the next.
     """
+    if len(message) > _KEPT_BYTES:
+        yield from _read(message)
+        return
+    found, error = _kept(message)
+    yield from found
+    if error is not None:
+        raise ScpiError(error.code, error.text)
+
+
+@lru_cache(maxsize=1024)  # most of what an instrument is told in a campaign it is told again and again
+def _kept(message: bytes) -> tuple[tuple[Unit, ...], ScpiError | None]:
+    """The units of a short message, and what is wrong after them."""
+    found: list[Unit] = []
+    try:
+        for unit in _read(message):
+            found.append(unit)  # noqa: PERF402 - what was read before the mistake is kept
+    except ScpiError as error:
+        return tuple(found), error
+    return tuple(found), None
+
+
+def _read(message: bytes) -> Iterator[Unit]:
     position, first = 0, True
     while True:
         if (between := _BETWEEN.match(message, position)) is not None:

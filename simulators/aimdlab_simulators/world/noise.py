@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 from functools import cache, lru_cache
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float32]
 Words = NDArray[np.uint64]
+Heights = NDArray[np.int16]
 
 _BLOCK = 8192  # numbers that follow one another in both tables
 _TABLE_BITS = 18
 _TABLE = 1 << _TABLE_BITS
 _WITHIN = _TABLE - 1
-_SPARSE = 32
 _RUN = 64  # words that are made together
 _WORDS_PER_COUNT = 4  # of 64 bits, of Philox
 _LEVELS = 65_536
-_GRID = 4096.0  # steps of a quantile per standard deviation
+_GRID = 2560.0  # steps of a quantile per standard deviation: the sum of two still fits
 
 
 def stream_key(seed: int, name: str) -> int:
@@ -28,52 +30,46 @@ def stream_key(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:16], "big")
 
 
-def gaussian(
-    key: int, counter: tuple[int, int], first: int, stride: int, n: int, out: Numbers | None = None
-) -> Numbers:
-    """Standard normal numbers ``first``, ``first + stride``, ... of a stream, shape (n,), into ``out`` if given.
+def gaussian(key: int, counter: tuple[int, int], first: int, stride: int, n: int, *, scale: float = 1.0) -> Numbers:
+    """Normal numbers ``first``, ``first + stride``, ... of a stream, of standard deviation ``scale``, shape (n,).
 
     Every reading of a stream agrees, in whole or in part. A number is the sum or the difference of one of each of two
-    tables, over sqrt(2); it never lies beyond 6 sigma. Numbers of one block of 8192 follow one another in both tables;
-    where a block begins there is drawn for each block and stream. The 256-bit Philox counter is made of 64-bit words:
-    block over 4, 0, ``counter``. What that does to whiteness: docs/decisions/0030.
+    tables; it never lies beyond 6 sigma. Numbers of one block of 8192 follow one another in both tables; where a block
+    begins there is drawn for each block and stream. The 256-bit Philox counter is made of 64-bit words: block over 4,
+    0, ``counter``. What that does to whiteness: docs/decisions/0030.
     """
-    numbers = np.empty(n, np.float32) if out is None else out
     block, within = divmod(first, _BLOCK)
     words = _words(key, counter, block, (first + (n - 1) * stride) // _BLOCK)
-    if stride < _SPARSE:
-        _along(words, within, stride, numbers)
-    else:
-        _here_and_there(words, within, stride, numbers)
-    return numbers
+    in_rows = _BLOCK % stride == 0 and n * stride >= _BLOCK
+    heights = _in_rows(words, within, stride, n) if in_rows else _here_and_there(words, within, stride, n)
+    return np.multiply(heights, np.float32(scale * _tables().step), dtype=np.float32)
 
 
-def _along(words: Words, within: int, stride: int, numbers: Numbers) -> None:
-    """Block after block."""
-    one, other = _tables()
-    done = 0
-    for word in words.tolist():
-        count = min(numbers.size - done, -(-(_BLOCK - within) // stride))
-        length = (count - 1) * stride + 1
-        begin, other_begin = (word & _WITHIN) + within, (word >> _TABLE_BITS & _WITHIN) + within
-        combine = np.subtract if word >> 2 * _TABLE_BITS & 1 else np.add
-        combine(
-            one[begin : begin + length : stride],
-            other[other_begin : other_begin + length : stride],
-            out=numbers[done : done + count],
-        )
-        done, within = done + count, within + count * stride - _BLOCK
+def _in_rows(words: Words, within: int, stride: int, n: int) -> Heights:
+    """Block by block, each with the same share of the numbers; few calls, as threads meet at the end of each."""
+    one, other = _rows(stride, within % stride)
+    begin, other_begin, sign = _places(words)
+    heights, more = one[begin], other[other_begin]
+    more *= sign[:, np.newaxis]
+    heights += more
+    return heights.reshape(-1)[within // stride :][:n]
 
 
-def _here_and_there(words: Words, within: int, stride: int, numbers: Numbers) -> None:
-    """Number after number: few of a block are wanted."""
-    one, other = _tables()
-    block, at = np.divmod(within + stride * np.arange(numbers.size), _BLOCK)
-    word = words[block]
-    begin = (word & np.uint64(_WITHIN)).astype(np.int64)
-    other_begin = (word >> np.uint64(_TABLE_BITS) & np.uint64(_WITHIN)).astype(np.int64)
-    sign = 1.0 - 2.0 * (word >> np.uint64(2 * _TABLE_BITS) & np.uint64(1)).astype(np.float32)
-    np.add(one[begin + at], sign * other[other_begin + at], out=numbers, dtype=np.float32, casting="same_kind")
+def _here_and_there(words: Words, within: int, stride: int, n: int) -> Heights:
+    """Number by number."""
+    one, other, _ = _tables()
+    block, at = np.divmod(within + stride * np.arange(n), _BLOCK)
+    begin, other_begin, sign = (each[block] for each in _places(words))
+    heights: Heights = one[begin + at] + sign * other[other_begin + at]
+    return heights
+
+
+def _places(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Heights]:
+    """Where each block begins in the two tables, and the sign of the other one."""
+    begin = (words & np.uint64(_WITHIN)).astype(np.int64)
+    other_begin = (words >> np.uint64(_TABLE_BITS) & np.uint64(_WITHIN)).astype(np.int64)
+    sign = np.int16(1) - np.int16(2) * (words >> np.uint64(2 * _TABLE_BITS) & np.uint64(1)).astype(np.int16)
+    return begin, other_begin, sign
 
 
 def _words(key: int, counter: tuple[int, int], first: int, last: int) -> Words:
@@ -92,18 +88,31 @@ def _run_of_words(key: int, counter: tuple[int, int], run: int) -> Words:
     return words
 
 
+class _Tables(NamedTuple):
+    """Two tables of whole numbers, each going on at its end as it begins, and the step that makes their sums normal."""
+
+    one: Heights
+    other: Heights
+    step: float
+
+
 @cache
-def _tables() -> tuple[Numbers, Numbers]:
-    """Two tables of numbers whose sums have mean 0 and variance 1; each goes on at its end as it begins."""
+def _tables() -> _Tables:
     upper = np.array([NormalDist().inv_cdf(0.5 + (k + 0.5) / _LEVELS) for k in range(_LEVELS // 2)])
     quantiles = np.rint(_GRID * np.concatenate([-upper[::-1], upper])).astype(np.int64)
-    # Little-endian whatever the machine is, and whole numbers up to here: the same samples everywhere.
+    # Little-endian whatever the machine is, and whole numbers: the same samples everywhere.
     bits = np.random.Philox(key=stream_key(0, "noise tables")).random_raw(2 * _TABLE // 4)
     drawn = quantiles[bits.astype("<u8", copy=False).view("<u2").reshape(2, _TABLE)]
-    means = [int(row.sum()) / _TABLE for row in drawn]
-    squares = [int((row * row).sum()) / _TABLE for row in drawn]
-    one, other = (
-        ((row - mean) / (2.0 * (square - mean * mean)) ** 0.5).astype(np.float32)
-        for row, mean, square in zip(drawn, means, squares, strict=True)
-    )
-    return np.append(one, one[:_BLOCK]), np.append(other, other[:_BLOCK])
+    drawn -= np.rint(drawn.mean(axis=1, keepdims=True)).astype(np.int64)
+    for k, excess in enumerate(drawn.sum(axis=1).tolist()):  # less than one per number
+        drawn[k, : abs(excess)] -= np.sign(excess)
+    one, other = drawn.astype(np.int16)
+    step = (_TABLE / int((drawn * drawn).sum())) ** 0.5
+    return _Tables(np.append(one, one[:_BLOCK]), np.append(other, other[:_BLOCK]), step)
+
+
+@lru_cache(maxsize=64)
+def _rows(stride: int, phase: int) -> tuple[Heights, Heights]:
+    """Each ``stride``-th number from ``phase`` on of the block that begins at each place of the tables; a view."""
+    one, other = (sliding_window_view(table, _BLOCK)[:_TABLE, phase::stride] for table in _tables()[:2])
+    return one, other

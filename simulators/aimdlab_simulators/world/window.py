@@ -13,9 +13,10 @@ from aimdlab_simulators.world.scope_input import ScopeInput
 from aimdlab_simulators.world.signal import Volts
 from aimdlab_simulators.world.stepped import Parts, parts_of
 
-BLOCK = 131_072
+# Large, as threads that make blocks meet at the end of each call of NumPy: few long calls rather than many short ones.
+BLOCK = 262_144
 # Of a signal that must be asked for its samples, so many are asked for at once.
-_ASKED = 8 * BLOCK
+_ASKED = BLOCK
 
 
 class Window:
@@ -98,9 +99,9 @@ class Reading:
         if self._noise:
             window = self._window
             first = self._first + begin * self._stride
-            numbers = noise.gaussian(window.connector.key, window.counter, first, self._stride, size)
-            numbers *= self._noise
-            out += numbers
+            out += noise.gaussian(
+                window.connector.key, window.counter, first, self._stride, size, scale=float(self._noise)
+            )
         return out
 
     def _prepared(self) -> list[PieceSamples] | None:

@@ -82,7 +82,7 @@ class InParts(Held):
 
 
 ERRORS = InputErrors(noise_v=0.02, gain_error=0.01, offset_error_v=0.1, attenuation=2.0)
-N = 3 * BLOCK + 1234
+N = BLOCK + 1234
 
 
 def window(signal: type[Held], errors: InputErrors = ERRORS, count: int = 3000) -> Window:
