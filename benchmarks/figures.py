@@ -55,7 +55,7 @@ def _sessions() -> Iterator[Figure]:
     yield Figure("verify of 40", "SHA-256 on all cores", partial(verifying.sealed, 500_000, 40), 0.5)
     yield Figure("scoring 16 sequences", "numpy sum of the codes", scoring.against_a_sum)
     yield Figure("replay of 16 sequences, one core", "numpy sum of the codes", replaying.against_a_sum, 0.5)
-    yield Figure("replay of 16 sequences, two cores", "half of one core's time", replaying.on_two_cores, 0.8)
+    yield Figure("replay of 64 sequences, two cores", "half of one core's time", replaying.on_two_cores, 0.8)
 
 
 def _long_captures() -> Iterator[Figure]:

@@ -28,8 +28,8 @@ from aimdlab.session.reader import open_session
 
 MOST_WORKERS = 2
 """Unless more are asked for: each takes some 150 MB."""
-_ATTEMPTS_PER_WORKER = 12
-"""For fewer than this a worker takes longer to start than to score them."""
+_ATTEMPTS_PER_WORKER = 30
+"""For fewer than this a worker takes longer to start (0.7 s) than to score them."""
 _WAITING_PER_WORKER = 3
 
 

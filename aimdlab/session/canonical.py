@@ -152,6 +152,8 @@ def _unicode(text: str) -> str:
 
 
 def _encode_key(key: object) -> str:
+    if type(key) is str and key.isidentifier() and key.isascii():
+        return key
     if not isinstance(key, str):
         raise TypeError(f"a record's keys are texts, not {key!r}")
     text = _unicode(str.__str__(key))
