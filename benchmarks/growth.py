@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,10 @@ from benchmarks.lab import FULL, Kind, lab, run
 _DOCS = Path(__file__).parents[1] / "docs"
 _SHIPPED = Path(__file__).parents[1] / "configs" / "campaigns"
 _ONE = Kind(FULL.campaign, "20 kHz", tbpw='["0.2 ms"]', cycles="[2]", t_off='["20 ms"]', t_dwell='["0.5 ms"]')
-_FEWEST_STEPS, _FEWEST_SAMPLES, _FEWEST_SCORED = 100, 1000, 1_000_000
+_FEWEST_STEPS, _FEWEST_SAMPLES = 100, 1000
+# What the oscilloscope with the deepest memory records at which rate: it ends at 20 million samples.
+_DEEP = "gradient_injected_long_captures.yaml"
+_SCORED = {1_000_000: "50 kHz", 4_000_000: "200 kHz", 20_000_000: "1 MHz"}
 _MB = 1e6
 _TITLES = {"steps": "steps", "samples": "samples per capture"}
 
@@ -108,9 +111,18 @@ def _by_steps(folder: Path, most: int, console: Console) -> Iterator[Curve]:
 
 def _by_samples(folder: Path, most: int, console: Console) -> Iterator[Curve]:
     for name in BY_SAMPLES:
-        # Below a million the recorded captures themselves are longer.
-        sizes = _decades(_FEWEST_SCORED if name == "score" else _FEWEST_SAMPLES, most)
-        yield _curve(name, sizes, [_point(name, size, folder, console) for size in sizes])
+        if name != "score":
+            sizes = _decades(_FEWEST_SAMPLES, most)
+            yield _curve(name, sizes, [_point(name, size, folder, console) for size in sizes])
+    sizes, points = [], []
+    for recorded, rate in _SCORED.items():
+        if recorded <= most:
+            with lab(replace(_ONE, campaign=_DEEP, exposure_rate=rate)) as campaign:
+                run(campaign, campaign.parents[2] / "recorded", Silent())
+                sizes.append(recorded)
+                points.append(_point("score", recorded, campaign.parents[2], console))
+    if sizes:
+        yield _curve("score", sizes, points)
 
 
 def _decades(first: int, last: int) -> list[int]:

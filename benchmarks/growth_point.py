@@ -2,7 +2,8 @@
 
 Prints JSON: wall and processor seconds, children included, and the largest memory before and at the end. A synthetic
 session has steps that a person answered, each with a reading and one tiny capture: every layer of the record is passed,
-and little is spent on samples. Captures of any length are a recorded one, each sample repeated, with noise on top.
+and little is spent on samples. Captures to be committed and read are a recorded one, each sample repeated, with noise
+on top; those to be scored were recorded as long as they are.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aimdlab.capture import Capture, Codes, Reading
+from aimdlab.capture import Capture, Reading
 from aimdlab.cli.verdicts import show
 from aimdlab.config.campaign import load_campaign
 from aimdlab.procedures.gradient_injected import GradientInjected
 from aimdlab.procedures.protocol import PERSON
 from aimdlab.replay.session import replay_session
 from aimdlab.scoring.attempt import Material, score_attempt
-from aimdlab.scoring.exposure import EXPOSURE, VERIFY
+from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR
 from aimdlab.scoring.parameters import KIND_SEQUENCE
+from aimdlab.scoring.results import EXPOSURE_PROVEN
 from aimdlab.scoring.settings import SETTINGS_CONFIRMED, score_settings
 from aimdlab.sequencer.campaign import Outcome
 from aimdlab.sequencer.plan import make_plan
@@ -40,10 +42,11 @@ from aimdlab.session.header import SessionHeader, new_header
 from aimdlab.session.model import Attempt
 from aimdlab.session.reader import open_session, verify_session
 from aimdlab.session.seal import seal
-from benchmarks.memory import peak_bytes
+from benchmarks.memory import forget_peak, peak_bytes
 
 Work = Callable[[], object]
 _TINY = 100
+_JUDGED = (INJECTION_MONITOR, DEVICE_MONITOR)
 # Times the five counts of cycles and the four widths of Table 2: a hundred, and a thousand.
 _THOUSAND_B_G = '["1 mT", "2 mT", "5 mT", "10 mT", "20 mT"]'
 _THOUSAND_T_OFF = "[" + ", ".join(f'"{off_ms} ms"' for off_ms in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)) + "]"
@@ -161,12 +164,12 @@ def read(samples: int, folder: Path) -> Work:
     return work
 
 
-def score(samples: int, folder: Path) -> Work:
-    """Score a recorded sequence whose exposure has so many samples of each monitor."""
+def score(_samples: int, folder: Path) -> Work:
+    """Score the recorded sequence, whose exposure has so many samples of each monitor."""
     with open_session(folder / "recorded") as session:
         attempt = next(one for one in session.attempts() if one.kind == KIND_SEQUENCE)
         material = Material(
-            tuple(_finer(one, samples) for one in attempt.captures),
+            tuple(_in_memory(one) for one in attempt.captures if one.channel in _JUDGED),
             attempt.readings,
             attempt.parameters,
             attempt.scoring,
@@ -176,8 +179,9 @@ def score(samples: int, folder: Path) -> Work:
 
     def work() -> None:
         scored = score_attempt(GradientInjected.features, material, ())
-        if scored.failure is not None:
-            raise scored.failure
+        proven = {feature.name: feature.value for feature in scored.score.features}.get(EXPOSURE_PROVEN)
+        if scored.failure is not None or proven != 1.0:
+            raise RuntimeError(f"the exposure is not proven: {scored.score.reason}") from scored.failure
 
     return work
 
@@ -193,6 +197,7 @@ def main() -> None:
     """Do one and tell."""
     name, size, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     work = {**BY_STEPS, **BY_SAMPLES}[name](size, folder)
+    forget_peak()  # the inputs were made with more memory than they take
     before_b, wall_s, cpu_s = peak_bytes(), time.perf_counter(), _cpu_s()
     work()
     print(
@@ -245,24 +250,19 @@ def _stretched(folder: Path, channel: str, samples: int) -> NDArray[np.int16]:
     with open_session(folder / "recorded") as session:
         attempt = next(one for one in session.attempts() if one.kind == KIND_SEQUENCE)
         found = next(one for one in attempt.captures if (one.channel, one.kind) == (channel, EXPOSURE))
-        return np.asarray(_repeated(found.codes, samples)).view(np.int16)
+        return np.asarray(_repeated(found.codes, -(-samples // found.n)))[:samples].view(np.int16)
 
 
-def _finer(capture: Capture, samples: int) -> Capture:
-    """The same signal with so many samples; the record of the level stays as it is."""
-    codes = capture.codes
-    finer: Codes = codes.copy() if capture.kind == VERIFY else _repeated(codes, samples)
-    finer.flags.writeable = False
-    return replace(capture, codes=finer, dt_s=capture.dt_s * codes.size / finer.size)
+def _in_memory(capture: Capture) -> Capture:
+    """What is read from a session is read when it is asked for; a run scores what it has."""
+    return replace(capture, codes=capture.codes.copy())
 
 
-def _repeated(codes: Any, samples: int) -> Any:
-    """Each code as often as it takes, every other one a step up: compression shall have work."""
-    if samples <= codes.size:
-        return codes[:samples].copy()
-    finer = np.repeat(codes, -(-samples // codes.size))[:samples]
+def _repeated(codes: Any, times: int) -> Any:
+    """Each code so many times, every other one a step up: compression shall have work."""
+    finer = np.repeat(codes, times)
     ups = np.random.default_rng(2).integers(0, 2, 65536).astype(finer.dtype) << 4
-    for begin in range(0, samples, ups.size):
+    for begin in range(0, finer.size, ups.size):
         part = finer[begin : begin + ups.size]
         part += ups[: part.size]
     return finer

@@ -15,6 +15,12 @@ def peak_bytes() -> int:
     return own + _largest_bytes(resource.RUSAGE_CHILDREN)
 
 
+def forget_peak() -> None:
+    """On Linux: from now on the peak is counted anew, from what there is."""
+    if HERE.exists():
+        (HERE / "clear_refs").write_text("5", encoding="ascii")
+
+
 def high_water_bytes(process: Path) -> int:
     """Of a process on Linux, by its folder in ``/proc``."""
     lines = (process / "status").read_text(encoding="utf-8").splitlines()
