@@ -34,7 +34,8 @@ class Counts:
             return
         low, high = int(numbers.min()), int(numbers.max())
         places = numbers.astype(np.intp)
-        places -= low
+        if low:
+            places -= low
         counted = np.bincount(places, minlength=high - low + 1)
         if not self._counts.size:
             self._low, self._counts = low, counted

@@ -55,12 +55,11 @@ class Played:
     _period_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        segments = self.signal.period_segments()
-        durations_s = np.array([segment.duration_s for segment in segments])
+        values, durations_s, begins_s = _period(self.signal)
         object.__setattr__(self, "_period_s", self.signal.period_s)
-        object.__setattr__(self, "_values", np.array([float(segment.value) for segment in segments]))
+        object.__setattr__(self, "_values", values)
         object.__setattr__(self, "durations_s", durations_s)
-        object.__setattr__(self, "begins_s", np.concatenate(([0.0], np.cumsum(durations_s)[:-1])))
+        object.__setattr__(self, "begins_s", begins_s)
 
     def at(self, times_s: FloatArray) -> Places:
         """Where instants of the capture lie, shape (n,), ascending."""
@@ -134,6 +133,16 @@ class Played:
 
 
 @lru_cache(maxsize=64)
+def _period(signal: InjectedSignal) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Value, duration and beginning of every segment of a period."""
+    segments = signal.period_segments()
+    durations_s = np.array([segment.duration_s for segment in segments])
+    values = np.array([float(segment.value) for segment in segments])
+    begins_s = np.concatenate(([0.0], np.cumsum(durations_s)[:-1]))
+    return _kept(values), _kept(durations_s), _kept(begins_s)
+
+
+@lru_cache(maxsize=64)
 def _settled(signal: InjectedSignal, lag_s: float) -> tuple[FloatArray, FloatArray]:
     """The lag at the beginning of every segment of a signal that goes on for ever: to pulses A of 1, and B of -1."""
     segments = signal.period_segments()
@@ -149,4 +158,10 @@ def _settled(signal: InjectedSignal, lag_s: float) -> tuple[FloatArray, FloatArr
         states.append(state)
         state = level + (state - level) * keep
     settled = np.array(states)
-    return settled.real.copy(), settled.imag.copy()
+    return _kept(settled.real.copy()), _kept(settled.imag.copy())
+
+
+def _kept(array: FloatArray) -> FloatArray:
+    """``array``, which nobody can change any more."""
+    array.setflags(write=False)
+    return array
