@@ -58,12 +58,12 @@ class Limit:
 STEP, SIMULATION, SEAL = "step: processor time", "simulated bench: processor time", "seal: processor time"
 MEMORY, SIMULATED_MEMORY, GROWTH = "run: memory", "simulated bench: memory", "run: memory, growing"
 LIMITS: Mapping[str, Limit] = {
-    STEP: Limit(18.9, 1.7),
-    SIMULATION: Limit(4.7, 1.7),
-    SEAL: Limit(3.1, 1.7),
-    MEMORY: Limit(2.75, 1.5),
-    SIMULATED_MEMORY: Limit(1.36, 1.5),
-    GROWTH: Limit(1.0, 1.2),
+    STEP: Limit(3.1, 1.7),
+    SIMULATION: Limit(1.2, 1.7),
+    SEAL: Limit(0.9, 1.7),
+    MEMORY: Limit(2.26, 1.4),
+    SIMULATED_MEMORY: Limit(1.57, 1.4),
+    GROWTH: Limit(1.05, 1.2),
 }
 """Processor times per sequence against one round of :func:`fixed_work`, memory against the import of the libraries, and
 the run's memory at its end against that after a third of it."""
