@@ -78,13 +78,15 @@ def _pieces(signal: Signal, start_s: float, end_s: float, *, near: bool) -> Piec
     # Asked thousands of times a second: isinstance with a Protocol takes longer than the rest.
     if not hasattr(signal, "pieces"):
         return None
-    known: dict[tuple[int, float, float, bool], Pieces | None] | None = getattr(_remembered, "known", None)
+    known: dict[tuple[int, float, float, bool], tuple[Signal, Pieces | None]] | None
+    known = getattr(_remembered, "known", None)
     if known is None:
         return cast("Stepped", signal).pieces(start_s, end_s, near=near)
     key = id(signal), start_s, end_s, near
     if key not in known:
-        known[key] = cast("Stepped", signal).pieces(start_s, end_s, near=near)
-    return known[key]
+        # The signal is kept too, so that its identity stays its own: some are made for one question.
+        known[key] = signal, cast("Stepped", signal).pieces(start_s, end_s, near=near)
+    return known[key][1]
 
 
 def sum_of_parts(parts: Iterable[Signal], start_s: float, end_s: float) -> Parts | None:

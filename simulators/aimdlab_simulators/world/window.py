@@ -60,6 +60,13 @@ class Window:
             if self.prepare() is None and self.stored is None:
                 self.stored = self.connector.signal.samples(self.t0_s, self.dt_s, self.n)
 
+    def asked_for(self, first: int, stride: int, count: int) -> Volts:
+        """Ideal samples ``first``, ``first + stride``, ...: as stored, or as the world has them now; (count,)."""
+        with self.lock:  # also while looking whether they are stored: else the world could forget between the two
+            if self.stored is not None:
+                return self.stored[first::stride][:count]
+            return self.connector.signal.samples(self.t0_s + first * self.dt_s, stride * self.dt_s, count)
+
     def reading(self, first: int, stride: int, count: int, *, gain: float, offset: float) -> Reading:
         """Samples ``first``, ``first + stride``, ..., the volts at the connector times ``gain`` plus ``offset``."""
         return Reading(self, first, stride, count, gain=gain, offset=offset)
@@ -119,16 +126,10 @@ class Reading:
             return self._samples
 
     def _asked_for(self, begin: int, size: int) -> Volts:
-        window, stride = self._window, self._stride
-        if window.stored is not None:
-            return window.stored[self._first + begin * stride :: stride][:size]
+        stride = self._stride
         chunk = begin - begin % _ASKED
         with self._lock:
             if self._asked is None or self._asked[0] != chunk:
-                t0_s = window.t0_s + (self._first + chunk * stride) * window.dt_s
-                with window.lock:
-                    volts = window.connector.signal.samples(
-                        t0_s, stride * window.dt_s, min(_ASKED, self._count - chunk)
-                    )
-                self._asked = chunk, volts
+                count = min(_ASKED, self._count - chunk)
+                self._asked = chunk, self._window.asked_for(self._first + chunk * stride, stride, count)
             return self._asked[1][begin - chunk :][:size]

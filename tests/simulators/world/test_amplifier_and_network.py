@@ -11,6 +11,7 @@ from aimdlab_simulators.world.amplifier import VoltageAmplifier
 from aimdlab_simulators.world.generator_output import GeneratorOutput
 from aimdlab_simulators.world.network import NetworkPoint, Resistors
 from aimdlab_simulators.world.past import Past
+from aimdlab_simulators.world.stepped import exact_pieces, remembering
 from aimdlab_simulators.world.waveforms import Constant
 
 TAU_S = 1 / (2 * np.pi * 1e6)
@@ -97,3 +98,11 @@ def test_a_point_is_the_superposition() -> None:
     point = NetworkPoint(stepped(2.0), 0.5, stepped(3.0, at_s=1001.0), -1.0)
     assert point.samples(999.5, 1.0, 3).tolist() == [0.0, 1.0, -2.0]
     assert point.bounds(999.0, 1002.0) == (-3.0, 1.0)
+
+
+def test_what_is_remembered_of_one_point_is_not_taken_for_another() -> None:
+    ratios = (1.0, 0.5, 0.25, 0.125)
+    points = [NetworkPoint(stepped(), ratio, None, 0.0) for ratio in ratios]
+    with remembering():
+        found = [exact_pieces(point, 1001.0, 1002.0) for point in points]
+    assert [pieces.levels[0] for pieces in found if pieces is not None] == list(ratios)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 import pytest
@@ -138,6 +140,39 @@ def test_what_was_stored_is_read_when_the_world_has_forgotten() -> None:
     made.store()
     made.connector.connect(Nothing())
     assert read(made, 1, 3) == pytest.approx(expected, abs=5e-5)
+
+
+class Forgetting:
+    """The lock of a world that forgets just before somebody gets it for the ``turn``-th time."""
+
+    def __init__(self, turn: int, forget: Callable[[], None]) -> None:
+        self._lock = threading.RLock()
+        self._turn = turn
+        self._forget = forget
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._turn -= 1
+        if self._turn == 0:
+            self._forget()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_the_world_may_forget_while_somebody_waits_for_it(turn: int) -> None:
+    made = window(Held)
+    reading = made.reading(0, 1, N, gain=1.0, offset=0.0)
+    expected = window(Held).reading(0, 1, N, gain=1.0, offset=0.0).block(BLOCK)
+    reading.block(0)
+
+    def forget() -> None:
+        made.store()
+        made.connector.connect(Nothing())
+
+    made.lock = cast("threading.RLock", Forgetting(turn, forget))
+    assert reading.block(BLOCK) == pytest.approx(expected, abs=5e-5)
 
 
 class Nothing:
