@@ -17,6 +17,9 @@ from aimdlab_simulators.world.steps import GRID_S, sampled
 # Pieces of which the samples of a window are the sum, each with the time from its beginning to the window's.
 Parts = Sequence[tuple[Pieces, float]]
 
+# By the signal's identity and what was asked. The signal is kept too, so that its identity stays its own: some are made
+# for one question.
+_Known = dict[tuple[int, float, float, bool], tuple[Signal, Pieces | None]]
 _remembered = threading.local()
 
 
@@ -78,13 +81,11 @@ def _pieces(signal: Signal, start_s: float, end_s: float, *, near: bool) -> Piec
     # Asked thousands of times a second: isinstance with a Protocol takes longer than the rest.
     if not hasattr(signal, "pieces"):
         return None
-    known: dict[tuple[int, float, float, bool], tuple[Signal, Pieces | None]] | None
-    known = getattr(_remembered, "known", None)
+    known: _Known | None = getattr(_remembered, "known", None)
     if known is None:
         return cast("Stepped", signal).pieces(start_s, end_s, near=near)
     key = id(signal), start_s, end_s, near
     if key not in known:
-        # The signal is kept too, so that its identity stays its own: some are made for one question.
         known[key] = signal, cast("Stepped", signal).pieces(start_s, end_s, near=near)
     return known[key][1]
 
