@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from aimdlab.bench.ceilings import StepCeilings
@@ -21,7 +21,7 @@ from aimdlab.bench.safe_state import SafeAction, carry_out, driver_action, limit
 from aimdlab.capture import Capture
 from aimdlab.config.bench import BenchFile, MonitorEntry
 from aimdlab.config.campaign import Loaded
-from aimdlab.errors import InstrumentError
+from aimdlab.errors import InstrumentError, LinkError
 
 __all__ = ["Bench", "Connected", "connect"]
 
@@ -97,7 +97,8 @@ class Bench:
     def meanwhile(self, instrument: str, work: Callable[[], None]) -> Iterator[None]:
         """Have ``work`` done with one instrument, in the thread of its link, while the context goes on with others.
 
-        It is over when the context ends, also with an instrument's fault, which is then the one that is raised.
+        It is over when the context ends, also with an instrument's fault, which is then the one that is raised. If the
+        work failed in its link as well, that connection is given up: nobody else is told of it.
         """
         link = self.instruments[instrument].link
         if link is None:
@@ -108,8 +109,12 @@ class Bench:
         try:
             yield
         except InstrumentError:
-            with suppress(InstrumentError):
+            try:
                 self.clock.wait(future)
+            except LinkError as other:
+                link.give_up(str(other))
+            except InstrumentError:
+                pass
             raise
         self.clock.wait(future)
 

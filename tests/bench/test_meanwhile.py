@@ -90,6 +90,21 @@ def test_after_a_fault_of_another_nobody_is_at_work_any_more_and_that_fault_is_t
         assert over
 
 
+def test_after_a_fault_of_another_a_reply_that_made_no_sense_ends_its_connection_all_the_same(
+    two: Callable[[], Any],
+) -> None:
+    with two() as (bench, links):
+
+        def work() -> None:
+            links["scope"].query("*IDN?")
+            raise LinkError("the answer is not a number", instrument="scope")  # as a driver says it; the link saw none
+
+        with pytest.raises(InstrumentRefusal), bench.meanwhile("scope", work):
+            raise InstrumentRefusal("out of range", instrument="gen")
+        assert links["scope"].is_broken, "the rest of that reply may still come, and pass for the next one"
+        assert links["gen"].query("*IDN?") == "gen"
+
+
 def test_what_ends_the_run_does_not_wait_for_the_other(two: Callable[[], Any]) -> None:
     with two() as (bench, _):
         go_on, over = threading.Event(), []
