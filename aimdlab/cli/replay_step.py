@@ -16,11 +16,9 @@ from aimdlab.replay.scorings import scorings_of, unlike_files
 from aimdlab.replay.session import environment_now, environment_of
 from aimdlab.replay.view import AttemptView, ChosenStep, choose_attempt, choose_step, view_of
 from aimdlab.scoring.criteria import allowed
-from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
+from aimdlab.scoring.exposure import JUDGED
 from aimdlab.session.base import Session
 from aimdlab.session.reader import open_session
-
-_JUDGED = (INJECTION_MONITOR, DEVICE_MONITOR)
 
 
 def show_step(path: Path, step: str, attempt: int | None, out: Path | None, *, plot: bool, as_json: bool) -> int:
@@ -134,7 +132,7 @@ def _captures(view: AttemptView) -> Table:
             f"{1 / one.dt_s:.6g}" if one.dt_s else "",
             f"{one.t0_s:.6g} s",
             f"{one.t0_s + one.span_s:.6g} s",
-            "" if one.channel in _JUDGED else "stored, not judged",
+            "" if one.channel in JUDGED else "stored, not judged",
         )
     return table
 
@@ -161,7 +159,7 @@ def _as_json(session: Session, chosen: ChosenStep, view: AttemptView) -> dict[st
                 "dt_s": one.dt_s,
                 "t0_s": one.t0_s,
                 "unit": one.unit,
-                "judged": one.channel in _JUDGED,
+                "judged": one.channel in JUDGED,
             }
             for one in view.attempt.captures
         ],

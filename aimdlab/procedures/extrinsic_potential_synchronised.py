@@ -125,13 +125,16 @@ class SynchronisedPotential(InjectionProcedure):
         interval_s = 1 / self._device.therapy.rate
         for exposed in range(wanted.beats):
             try:
-                if not self._beat(setups):
-                    captures += self._watch(setups)
-                    return Exposure(tuple(captures), (), exposed * interval_s)
-                captures += [self._fetch(name, EXPOSURE) for name in self._parts.recorded]
-            except InstrumentError as fault:
+                came = self._beat(setups)
+                fetched, fault = self._fetch_monitors(EXPOSURE) if came else self._watch(setups)
+            except InstrumentError as struck:
                 # What the beats before it show of the device is not lost: it may be a FAIL.
+                return Exposure(tuple(captures), (), (exposed + 1) * interval_s, struck)
+            captures += fetched
+            if fault is not None:
                 return Exposure(tuple(captures), (), (exposed + 1) * interval_s, fault)
+            if not came:
+                return Exposure(tuple(captures), (), exposed * interval_s)
         return Exposure(tuple(captures), (), wanted.beats * interval_s)
 
     def finish(self) -> None:
@@ -190,7 +193,7 @@ class SynchronisedPotential(InjectionProcedure):
                 break
         return captures
 
-    def _watch(self, setups: BeatSetups) -> list[Capture]:
+    def _watch(self, setups: BeatSetups) -> tuple[tuple[Capture, ...], InstrumentError | None]:
         """What is there when no pulse comes: one more interval on every monitor, and a burst that proves the cable."""
 
         def start() -> None:
@@ -200,8 +203,8 @@ class SynchronisedPotential(InjectionProcedure):
         self._scope.stop()
         self._triggered.set_trigger(self._channel, TriggerSource.BUS)
         if not self._acquire(replace(setups.beat, trigger_source=None), start):
-            return []
-        return [self._fetch(name, WATCH) for name in self._parts.recorded]
+            return (), None
+        return self._fetch_monitors(WATCH)
 
     def _beat(self, setups: BeatSetups) -> bool:
         """One acquisition that the device's pulse triggers; False if none came."""

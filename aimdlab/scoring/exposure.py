@@ -29,6 +29,8 @@ from aimdlab.scoring.silence import silence_problem
 
 INJECTION_MONITOR = "injection_monitor"
 DEVICE_MONITOR = "device_monitor"
+JUDGED = INJECTION_MONITOR, DEVICE_MONITOR
+"""The monitors that features are computed from."""
 VERIFY, EXPOSURE, BASELINE = "verify", "exposure", "baseline"
 
 SAMPLES_PER_DEVICE_PULSE = 4

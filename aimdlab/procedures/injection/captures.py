@@ -27,7 +27,7 @@ from aimdlab.config.loading import problem
 from aimdlab.config.units import Frequency, Ratio
 from aimdlab.procedures.injection.network import InjectionPath, injection_path
 from aimdlab.procedures.protocol import Subject
-from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR
+from aimdlab.scoring.exposure import DEVICE_MONITOR, INJECTION_MONITOR, JUDGED
 from aimdlab.signals.injected import InjectedSignal
 
 # Room above the expected peak of each oscilloscope input, and for pulses that are not as programmed: these are what a
@@ -86,7 +86,7 @@ class Parts:
     @property
     def recorded(self) -> tuple[str, ...]:
         """The monitors of an exposure, in the order in which they are recorded."""
-        return INJECTION_MONITOR, DEVICE_MONITOR, *self.further
+        return *JUDGED, *self.further
 
 
 def find_parts(subject: Subject) -> Parts:
@@ -128,7 +128,7 @@ def find_parts(subject: Subject) -> Parts:
 
 def _further_monitors(bench: Loaded[BenchFile]) -> dict[str, ScopeChannel]:
     """The monitors beside the two that are judged; ConfigurationError if one cannot be recorded with them."""
-    judged = {name: bench.file.monitors[name] for name in (INJECTION_MONITOR, DEVICE_MONITOR)}
+    judged = {name: bench.file.monitors[name] for name in JUDGED}
     taken = {entry.channel: name for name, entry in judged.items()}
     further: dict[str, ScopeChannel] = {}
     for name, entry in bench.file.monitors.items():

@@ -20,7 +20,7 @@ from aimdlab.capture import Capture, Reading
 from aimdlab.config.campaign import Loaded
 from aimdlab.config.device import DeviceFile
 from aimdlab.config.loading import validate_part
-from aimdlab.errors import AmplifierTripError
+from aimdlab.errors import AmplifierTripError, InstrumentError
 from aimdlab.procedures.injection.acquiring import acquire, scope_fault
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.injection.checks import check_criteria
@@ -35,6 +35,7 @@ from aimdlab.scoring.exposure import (
     DEVICE_MONITOR,
     EXPOSURE,
     INJECTION_MONITOR,
+    JUDGED,
     VERIFY,
     mark_gradient_injected,
     score_gradient_injected,
@@ -129,10 +130,10 @@ class InjectionProcedure:
             with self._setting_up(setups.exposure):
                 self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
             done = self._acquire(setups.exposure, lambda: self._generator.trigger(self._channel))
-        kind = BASELINE if _is_quiet(step) else EXPOSURE
-        names = self._parts.recorded if done else ()
-        captures = tuple(self._fetch(name, kind) for name in names)
-        return Exposure(captures, (), step.exposure_s if done else self._bench.clock.now_s() - started_s)
+        if not done:
+            return Exposure((), (), self._bench.clock.now_s() - started_s)
+        captures, fault = self._fetch_monitors(BASELINE if _is_quiet(step) else EXPOSURE)
+        return Exposure(captures, (), step.exposure_s, fault)
 
     def finish(self) -> None:
         """Output off, amplifier disabled; a fault that the amplifier reports is raised: AmplifierTripError."""
@@ -238,6 +239,19 @@ class InjectionProcedure:
 
     def _acquire(self, setup: ScopeSetup, start: Callable[[], None]) -> bool:
         return acquire(self._bench, setup, start)
+
+    def _fetch_monitors(self, kind: str) -> tuple[tuple[Capture, ...], InstrumentError | None]:
+        """What every monitor recorded; once both that are judged are there, with the fault that cost one of the others.
+
+        A fault of what nobody judges must not erase what the device did.
+        """
+        captures = tuple(self._fetch(name, kind) for name in JUDGED)
+        for name in self._parts.further:
+            try:
+                captures += (self._fetch(name, kind),)
+            except InstrumentError as fault:
+                return captures, fault
+        return captures, None
 
     def _fetch(self, monitor: str, kind: str) -> Capture:
         scope, entry = self._bench.monitor(monitor)
