@@ -10,9 +10,10 @@ import contextlib
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aimdlab.bench._watch import WATCH
 from aimdlab.bench.clock import Clock
@@ -68,6 +69,7 @@ class LinkWorker:
         self._is_closed = False
         self._closing: Future[None] = Future()
         self._left_behind: set[threading.Thread] = set()
+        self._unwanted: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._shift = _Shift(name, self._work)
         self._shift.thread.start()
@@ -87,6 +89,16 @@ class LinkWorker:
     def has_closed(self) -> bool:
         """Whether the last job is done."""
         return self._closing.done()
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether nobody waits any more for the job in hand; asked inside it."""
+        in_hand = self._shift.in_hand
+        return in_hand is not None and in_hand in self._unwanted
+
+    def disown(self, future: Future[Any]) -> None:
+        """Whoever waited for a job was called away; any thread."""
+        self._unwanted.add(future)
 
     def submit(self, work: Callable[[], Result]) -> Future[Result] | None:
         """Have ``work`` done, at once in the thread at work; None if nothing more is taken of the caller."""

@@ -159,7 +159,8 @@ class VisaLink:
         """Do ``work``, which may send and read several messages, as one job of the worker thread.
 
         Each message in it may take as long as it may by itself. Whoever waits for the link waits until the job is over,
-        a safe state too: what goes into one job switches nothing on before something that takes long.
+        a safe state too: what goes into one job switches nothing on before something that takes long. If a person calls
+        whoever waits away, the message in hand is finished and nothing more of the job is sent.
         """
         return self._in_worker(work)
 
@@ -241,6 +242,8 @@ class VisaLink:
         port = self._port
         if port is None:
             raise self._refusal(command)
+        if self._worker.is_unwanted:
+            raise LinkError("not sent: nobody waits for it any more", instrument=self._name, command=command)
         try:
             with self._worker.may_hang(f"command {command!r}", self._longest_s()):
                 return exchange(port)
@@ -269,7 +272,13 @@ class VisaLink:
             return work()
         if self._worker.is_closed:
             raise self._refusal(command)
-        return self._clock.wait(self.submit(work))
+        future = self.submit(work)
+        try:
+            return self._clock.wait(future)
+        except BaseException:
+            if not future.done():
+                self._worker.disown(future)
+            raise
 
     def _hung(self, call: str) -> LinkError:
         # Whatever becomes of the connection, the thread that hangs in it keeps it.

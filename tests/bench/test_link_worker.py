@@ -10,8 +10,8 @@ import pyvisa
 
 from aimdlab.bench.clock import RealClock, VirtualClock
 from aimdlab.bench.link import VisaLink
-from aimdlab.errors import LinkError
-from link_peers import Peer, answering, linked
+from aimdlab.errors import LinkError, StoppedByPersonError
+from link_peers import Conversation, Peer, answering, linked
 from patience import LIMIT_S
 
 
@@ -52,6 +52,38 @@ def test_a_job_of_several_messages_ends_at_the_one_that_fails(peer: Callable[...
         assert (failed.value.instrument, failed.value.command, answers) == ("scope", "*IDN?", [])
         with pytest.raises(LinkError, match="given up: the reply is not text"):
             link.run(several)
+
+
+def test_a_job_whose_caller_is_called_away_sends_nothing_more_before_a_safe_state(peer: Callable[..., Peer]) -> None:
+    heard: list[bytes] = []
+    begun, go_on, over = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(conversation: Conversation) -> None:
+        while command := conversation.line():
+            heard.append(command)
+            if command == b"OUTP?":
+                begun.set()
+                assert go_on.wait(LIMIT_S)
+                conversation.say(b"1\n")
+            elif command == b"OUTP OFF":
+                over.set()
+
+    def stop() -> None:
+        if begun.is_set():
+            begun.clear()
+            raise StoppedByPersonError("now")
+
+    link = VisaLink.open("source", peer(slow).resource, RealClock(watch=stop))
+    try:
+        with pytest.raises(StoppedByPersonError):
+            link.run(lambda: [link.query("OUTP?"), link.write("TRIG:SOUR EXT"), link.write("OUTP ON")])
+        go_on.set()
+        link.write("OUTP OFF")
+        assert over.wait(LIMIT_S)
+        assert heard == [b"OUTP?", b"OUTP OFF"]
+        assert not link.is_broken
+    finally:
+        link.close()
 
 
 def test_error_of_a_job_reaches_the_caller_and_the_link_lives_on(peer: Callable[..., Peer]) -> None:
