@@ -18,8 +18,7 @@ from aimdlab.session import canonical, inspection, shapes
 from aimdlab.session.codes import PackedCodes
 from aimdlab.session.header import FORMAT_VERSION
 from aimdlab.session.model import Attempt
-
-CODE_TYPES = ("|i1", "|u1", "<i2", "<u2")
+from aimdlab.session.unpacking import CODE_TYPES, StoredRow
 
 ArrayLoader = Callable[[], NDArray[Any]]
 
@@ -187,14 +186,29 @@ def _reading(record: StoredRecord, position: int, load: ArrayLoader) -> Reading:
 def check_codes(record: StoredRecord, position: int, codes: NDArray[Any]) -> NDArray[Any]:
     """The codes of a capture, if they are those recorded; RecordAlteredError naming the attempt if not."""
     capture = record.attempt["captures"][position]
-    return checked(record, f"the codes of {capture['channel']!r}, {capture['kind']}", codes, capture["codes"])
+    return checked(record, _called(capture), codes, capture["codes"])
+
+
+def check_stored_codes(record: StoredRecord, position: int, codes: StoredRow) -> None:
+    """The same of codes that are still packed."""
+    capture = record.attempt["captures"][position]
+    if codes.description() != capture["codes"]:
+        raise _altered(record, _called(capture))
 
 
 def checked(record: StoredRecord, what: str, array: NDArray[Any], expected: dict[str, Any]) -> NDArray[Any]:
     """The array, if it is the one recorded; RecordAlteredError naming the attempt if not."""
     if canonical.describe_array(array) != expected:
-        raise RecordAlteredError(f"{record.name}: {what} are not what was recorded")
+        raise _altered(record, what)
     return array
+
+
+def _called(capture: dict[str, Any]) -> str:
+    return f"the codes of {capture['channel']!r}, {capture['kind']}"
+
+
+def _altered(record: StoredRecord, what: str) -> RecordAlteredError:
+    return RecordAlteredError(f"{record.name}: {what} are not what was recorded")
 
 
 def _shallow(value: Attempt | Capture) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from aimdlab.session import shapes
 from aimdlab.session.attempt_record import (
     ArrayLoader,
     StoredRecord,
-    check_codes,
     check_readings,
     check_stored,
+    check_stored_codes,
 )
 from aimdlab.session.chain import check_links
 from aimdlab.session.events import Event
@@ -25,6 +25,7 @@ from aimdlab.session.header import SessionHeader
 from aimdlab.session.model import Attempt
 from aimdlab.session.remarks import REMARKABLE, Remarks, remarks_of
 from aimdlab.session.side_by_side import SideBySide
+from aimdlab.session.unpacking import StoredRow
 from aimdlab.session.verdicts import StepResult, step_results
 
 COMMITTED = "attempt.committed"
@@ -74,11 +75,12 @@ class StoredAttempt(RecordLink):
 
     Attributes:
         record: its record.
-        codes: per capture, what loads its codes, unchecked; to be called before the next attempt is asked for.
+        codes: per capture, what fetches its codes as they are stored, to be called before the next attempt is asked
+            for; they are unpacked while the session is open, and are unchecked.
         readings: per reading, what loads its times and values, likewise.
     """
 
-    codes: list[ArrayLoader]
+    codes: list[Callable[[], StoredRow]]
     readings: list[ArrayLoader]
 
 
@@ -201,9 +203,9 @@ class Session(ABC):
                     unreported = record.name
                 check_stored(record)
                 check_readings(record, stored.readings)
-                for position, load in enumerate(stored.codes):
-                    codes = load()
-                    checks.add(partial(check_codes, record, position, codes), codes.nbytes)
+                for position, fetch in enumerate(stored.codes):
+                    codes = fetch()
+                    checks.add(partial(check_stored_codes, record, position, codes), codes.nbytes)
                 attempts = ChainEnd(record.index + 1, record.sha256)
                 verdicts.append(str(record.attempt["score"]["verdict"]))
         if attempts.count < len(committed):

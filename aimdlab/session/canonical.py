@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,6 +53,14 @@ def describe_array(array: NDArray[Any]) -> dict[str, Json]:
     """What a record says of an array: ``{"dtype": "<i2", "shape": [n], "sha256": ...}``."""
     stored = little_endian(array)
     return {"dtype": stored.dtype.str, "shape": list(stored.shape), "sha256": array_sha256(stored)}
+
+
+def describe_blocks(dtype: np.dtype[Any], n: int, blocks: Iterable[NDArray[Any]]) -> dict[str, Json]:
+    """The same of ``n`` little-endian elements that come block by block."""
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block.view(np.uint8).data)
+    return {"dtype": dtype.newbyteorder("<").str, "shape": [n], "sha256": digest.hexdigest()}
 
 
 def encode(value: object) -> str:

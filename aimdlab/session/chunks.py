@@ -26,7 +26,7 @@ _KNOWN: tuple[list[int], ...] = (
     [BITSHUFFLE, FLETCHER32],  # before Zstandard
 )
 
-_CHECKSUM_BYTES = 4
+CHECKSUM_BYTES = 4
 _DEFLATE_RATIO = 1032  # deflate makes no more than this of a byte
 _HARMLESS_BYTES = 256 << 20
 _INFLATE_BLOCK_BYTES = 1 << 20
@@ -96,6 +96,16 @@ class ChunkedRows:
 
         dataset.chunk_iter(found)
 
+    def packed(self, row: int) -> bytes:
+        """What lies in the file of a row that is one chunk, looked at; b"" if it is none, or has not been through all
+        filters. ValueError says what is wrong."""
+        self.check(row, row + 1)
+        address, size, mask = self._places[row].tolist() if self._beside == self._chunk[0] == 1 else (0, 0, 0)
+        if mask:
+            return b""
+        self._stream.seek(address)
+        return self._stream.read(size)
+
     def check(self, start: int, stop: int) -> None:
         """Look at the rows from ``start`` to before ``stop``; ValueError says what is wrong."""
         first, last = start // self._chunk[0], -(-stop // self._chunk[0])
@@ -138,7 +148,7 @@ def _check_unpacked(
     if mask >> len(filters):
         raise ValueError(f"{called} leaves out filters that there are not")
     used = [number for index, number in enumerate(filters) if not mask >> index & 1]
-    packed = size - _CHECKSUM_BYTES * (FLETCHER32 in used)
+    packed = size - CHECKSUM_BYTES * (FLETCHER32 in used)
     if ZSTANDARD in used:
         stream.seek(address)
         becomes = zstandard_content_bytes(stream.read(18))

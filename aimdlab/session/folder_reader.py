@@ -23,6 +23,7 @@ from aimdlab.session.events import LARGEST_LINE_BYTES, Event, parse_event, read_
 from aimdlab.session.header_file import read_header, write_header
 from aimdlab.session.model import Attempt
 from aimdlab.session.tree import check_tree, describe_tree
+from aimdlab.session.unpacking import StoredRow
 
 HEADER_FILE = "session.h5"
 HEADER_FORMAT = "aimdlab-session-header"
@@ -233,9 +234,13 @@ def _stored(opened: OpenAttempt) -> StoredAttempt:
     attempt_file.check_contents(file, record)
     return StoredAttempt(
         record,
-        [partial(attempt_file.read_codes, file, i, record.name) for i in range(len(record.attempt["captures"]))],
+        [partial(_stored_codes, file, i, record.name) for i in range(len(record.attempt["captures"]))],
         [partial(attempt_file.read_reading, file, i, record.name) for i in range(len(record.attempt["readings"]))],
     )
+
+
+def _stored_codes(file: h5py.Group, position: int, name: str) -> StoredRow:
+    return StoredRow.of(attempt_file.read_codes(file, position, name))
 
 
 def _check_rest_of_log(path: Path, count: int) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.errors import RecordError
-from aimdlab.session import inspection
+from aimdlab.session import inspection, unpacking
 
 Built = TypeVar("Built")
 
@@ -215,6 +215,15 @@ class RowReader:
         self._n = len(dataset)
         self._row_bytes = dataset.dtype.itemsize * math.prod(dataset.shape[1:])
         self._chunks = inspection.chunked_rows(dataset, stream)
+        self._holds_codes = unpacking.holds_codes(dataset)
+
+    def stored(self, row: int) -> unpacking.StoredRow:
+        """One row of codes, to be unpacked later, or in another thread; ValueError as :meth:`read`."""
+        small = self._row_bytes <= inspection.LARGEST_ARRAY_BYTES
+        if self._chunks is None or not self._holds_codes or not small or not 0 <= row < self._n:
+            return unpacking.StoredRow.of(self.read(row))
+        chunk, dataset = self._chunks.packed(row), self._dataset
+        return unpacking.StoredRow(chunk, dataset.dtype, dataset.shape[1], lambda: dataset[row])
 
     def read(self, rows: int | slice) -> NDArray[Any]:
         """One row or a stretch of rows; ValueError if that is more than a session holds in one array."""

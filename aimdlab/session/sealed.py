@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from aimdlab.session.header import FORMAT_VERSION
 from aimdlab.session.header_file import read_header
 from aimdlab.session.model import Attempt
 from aimdlab.session.tree import check_tree
+from aimdlab.session.unpacking import StoredRow
 
 FORMAT = "aimdlab-session"
 ENTRY = "entry"
@@ -78,7 +81,7 @@ class SealedSession(Session):
     def load(self, record: StoredRecord) -> Attempt:
         """See :class:`Session`; arrays are read while this session is open."""
         stored = self._stored_of(record)
-        return attempt_from_record(record, stored.codes, stored.readings)
+        return attempt_from_record(record, [partial(_unpacked, fetch) for fetch in stored.codes], stored.readings)
 
     def events(self) -> Iterator[Event]:
         """See :class:`Session`."""
@@ -125,24 +128,41 @@ class SealedSession(Session):
             ],
         )
 
-    def _codes(self, record: StoredRecord, position: int) -> NDArray[Any]:
+    def _codes(self, record: StoredRecord, position: int) -> StoredRow:
         captures, _ = self._places
         group, row = captures.get((record.index, position), ("", 0))
-        return self._array(f"{group}/codes", np.s_[row], record.name)
+        path, name = f"{group}/codes", record.name
+        with self._named(path, name):
+            stored = self._reader(path).stored(row)
+
+        def through_hdf5() -> NDArray[Any]:
+            with self._named(path, name):
+                return stored.through_hdf5()
+
+        return replace(stored, through_hdf5=through_hdf5)
 
     def _reading(self, place: Place | None, name: str) -> NDArray[Any]:
         group, first, count = place or ("", 0, 0)
         stretch = np.s_[first : first + count]
         return np.stack([self._array(f"{group}/t_s", stretch, name), self._array(f"{group}/value", stretch, name)])
 
-    def _array(self, path: str, selection: Any, name: str) -> NDArray[Any]:
+    def _array(self, path: str, stretch: slice, name: str) -> NDArray[Any]:
+        with self._named(path, name):
+            return self._reader(path).read(stretch)
+
+    def _reader(self, path: str) -> hdf5.RowReader:
+        rows = self._rows.get(path)
+        if rows is None:
+            rows = self._rows[path] = hdf5.RowReader(inspection.find(self._entry, path), self._stream)
+        return rows
+
+    @contextmanager
+    def _named(self, path: str, name: str) -> Iterator[None]:
+        """What goes wrong while ``path``, which belongs to ``name``, is read."""
         if not self._file:
             raise RecordError(f"{self.path} was closed; {name} cannot be read any more")
         try:
-            rows = self._rows.get(path)
-            if rows is None:
-                rows = self._rows[path] = hdf5.RowReader(inspection.find(self._entry, path), self._stream)
-            return rows.read(selection)
+            yield
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{name} was altered: /{ENTRY}/{path} cannot be read: {error}") from error
 
@@ -208,6 +228,10 @@ class SealedSession(Session):
                 " altered, or the session was and its hashes were recomputed"
             )
         return wanted
+
+
+def _unpacked(fetch: Callable[[], StoredRow]) -> NDArray[Any]:
+    return fetch().codes()
 
 
 def _find_entry(file: h5py.File, path: Path) -> h5py.Group:
