@@ -218,7 +218,7 @@ class RowReader:
         self._holds_codes = unpacking.holds_codes(dataset)
 
     def stored(self, row: int) -> unpacking.StoredRow:
-        """One row of codes, to be unpacked later, or in another thread; ValueError as :meth:`read`."""
+        """One row of codes, to be unpacked later, or in another thread; errors as of :meth:`read`."""
         small = self._row_bytes <= inspection.LARGEST_ARRAY_BYTES
         if self._chunks is None or not self._holds_codes or not small or not 0 <= row < self._n:
             return unpacking.StoredRow.of(self.read(row))
@@ -226,7 +226,10 @@ class RowReader:
         return unpacking.StoredRow(chunk, dataset.dtype, dataset.shape[1], lambda: dataset[row])
 
     def read(self, rows: int | slice) -> NDArray[Any]:
-        """One row or a stretch of rows; ValueError if that is more than a session holds in one array."""
+        """One row or a stretch of rows; IndexError for a row that is not there, ValueError if it is more than a session
+        holds in one array."""
+        if isinstance(rows, int) and not 0 <= rows < self._n:  # NumPy counts from the end, past the look at the chunk
+            raise IndexError(f"there is no row {rows}")
         start, stop, _ = (slice(rows, rows + 1) if isinstance(rows, int) else rows).indices(self._n)
         nbytes = max(stop - start, 0) * self._row_bytes
         if nbytes > inspection.LARGEST_ARRAY_BYTES:

@@ -112,6 +112,15 @@ def test_a_width_of_shuffling_that_is_not_that_of_the_type_is_the_one_that_count
         assert np.array_equal(reader.stored(0).codes(), dataset[0])
 
 
+@pytest.mark.parametrize("row", [-1, -2, 2, 2**31 - 1, -(2**31)])
+def test_a_row_that_an_index_makes_up_is_not_read(tmp_path: Path, row: int) -> None:
+    _store(tmp_path / "codes.h5", np.arange(6000, dtype="<i2").reshape(2, 3000))
+    with _opened(tmp_path / "codes.h5") as (_, reader):
+        for read in (reader.read, reader.stored):
+            with pytest.raises(IndexError, match=f"no row {row}"):
+                read(row)
+
+
 @given(st.data())
 def test_a_damaged_chunk_is_for_hdf5_to_read(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.mktemp("codes") / "codes.h5"
