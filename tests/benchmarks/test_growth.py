@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from benchmark_commands import benchmark
 from benchmarks.growth import Curve, draw
 from benchmarks.growth_point import BY_SAMPLES, BY_STEPS
-from patience import LIMIT_S
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_every_kind_of_work_is_measured() -> None:
     sizes = ("--most-steps", "100", "--most-samples", "1000000")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "benchmarks.growth", *sizes, "--keep-nothing"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUTF8": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=5 * LIMIT_S,
-    )
+    done = benchmark("benchmarks.growth", *sizes, "--keep-nothing", patience=5)
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.split("│")] for line in done.stdout.splitlines() if line.startswith("│")]
     shown = {row[1]: row[2] for row in rows if row[1]}

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from benchmark_commands import benchmark
 from benchmarks.guard import GROWTH, LIMITS, SEAL, STEP, exceeded
-from patience import LIMIT_S
-
-ROOT = Path(__file__).parents[2]
 
 
 def guard(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "benchmarks.guard", "--short", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUTF8": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=3 * LIMIT_S,
-    )
+    return benchmark("benchmarks.guard", "--short", *arguments, patience=3)
 
 
 @pytest.mark.parametrize("name", LIMITS)

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-from patience import LIMIT_S
-
-ROOT = Path(__file__).parents[2]
+from benchmark_commands import ROOT, benchmark
 
 
 def bench(*arguments: str, within: Path = ROOT) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "benchmarks", "--rounds", "1", *arguments],
-        cwd=within,
-        env={**os.environ, "PYTHONUTF8": "1"},
-        check=False,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=LIMIT_S,
-    )
+    done = benchmark("benchmarks", "--rounds", "1", *arguments, within=within)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
