@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from aimdlab.bench.roles import Role
 from aimdlab.capture import Capture
-from aimdlab.scoring.codes import clipped_samples
+from aimdlab.scoring.codes import clipped_at
 from aimdlab.scoring.results import Score, Verdict
 from aimdlab.session.base import BEGUN
 from aimdlab.session.folder import SessionFolder
@@ -151,7 +151,7 @@ def _shown(session: SessionFolder, name: str, codes: NDArray[np.uint16]) -> Capt
 
 
 def _score(captures: tuple[Capture, ...]) -> Score:
-    clipped = any(clipped_samples(capture).any() for capture in captures)
+    clipped = any(clipped_at(capture).size for capture in captures)
     return Score(Verdict.FAIL if clipped else Verdict.PASS, "", (), ())
 
 

@@ -21,7 +21,7 @@ from aimdlab.procedures.injection.playing import waveform_of
 from aimdlab.procedures.injection.procedure import InjectionProcedure
 from aimdlab.procedures.protocol import Exposure, Step, Subject, TestPlan, Verification
 from aimdlab.scoring.behind_network import back_pulse
-from aimdlab.scoring.codes import clipped_samples
+from aimdlab.scoring.codes import clipped_at
 from aimdlab.scoring.exposure import DEVICE_MONITOR, EXPOSURE, INJECTION_MONITOR, VERIFY
 from aimdlab.scoring.features import PULSE_FEATURES
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance
@@ -189,7 +189,7 @@ class SynchronisedPotential(InjectionProcedure):
             self._bench.clock.sleep_until(rests_s)
             if not complete:
                 return []
-            if not any(clipped_samples(capture).any() for capture in captures):
+            if not any(clipped_at(capture).size for capture in captures):
                 break
         return captures
 

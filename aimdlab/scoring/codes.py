@@ -171,11 +171,6 @@ def clipped_at(capture: Capture) -> Indices:
     return np.concatenate((np.empty(0, dtype=np.intp), *found))
 
 
-def clipped_samples(capture: Capture) -> BoolArray:
-    """Whether a sample is at or beyond the converter's ends, shape (n,); what is missing is not clipped."""
-    return _clipped(capture, capture.codes)
-
-
 def _clipped(capture: Capture, raw: AnyInts) -> BoolArray:
     clipped: BoolArray = (raw < capture.code_min) | (raw > capture.code_max)
     if capture.hole_code is not None:

@@ -29,7 +29,7 @@ from aimdlab.procedures.injection.playing import LEAST_GENERATOR_RATE_HZ, genera
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, programming_criteria, settings_question
 from aimdlab.procedures.injection.trim import Proof, describe, largest_peak_v, prove, trim
 from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
-from aimdlab.scoring.codes import clipped_samples
+from aimdlab.scoring.codes import clipped_at
 from aimdlab.scoring.exposure import (
     BASELINE,
     DEVICE_MONITOR,
@@ -212,7 +212,7 @@ class InjectionProcedure:
                 return Proof(Verification((), False, f"the oscilloscope saw {what}"))
             capture = self._fetch(INJECTION_MONITOR, VERIFY)
             self._bench.clock.sleep_until(rests_s)
-            if not clipped_samples(capture).any():
+            if not clipped_at(capture).size:
                 break
             # Another moment of the device's interval, lest signal and pacing stay in step.
             self._bench.clock.sleep(_OTHER_PHASE * interval_s)
