@@ -83,14 +83,11 @@ def _tails(at: Indices, counts: Indices, heights: Floats, per_sample: float, uns
     if not reach:
         return None
     there = np.flatnonzero(size > unseen)
-    if there.size * reach > n * _MANY and reach > 1:
+    lengths = np.ones(there.size, np.int64)
+    if reach > 1:
         lengths = np.minimum(np.ceil(np.log(size[there] / unseen) / per_sample), counts[there]).astype(np.int64)
         if int(lengths.sum()) > n * _MANY:
             return _Everywhere(at, heights, per_sample, reach)
-    elif reach > 1:
-        lengths = np.minimum(np.ceil(np.log(size[there] / unseen) / per_sample), counts[there]).astype(np.int64)
-    else:
-        lengths = np.ones(there.size, np.int64)
     return _HereAndThere(at[there], lengths, heights[there], per_sample)
 
 
