@@ -106,13 +106,8 @@ def test_what_beats_proved_before_a_fault_stays_a_fail(lab: Lab) -> None:
     lab.change(lab.bench, "robust_pacemaker", "clamping_pacemaker")
     lab.change(lab.folder / "configs/worlds/clamping_pacemaker.yaml", 'level: "5 V"', 'level: "4.5 V"')
     lab.change(lab.test, 'b_g: ["20 mT"]', 'b_g: ["10 mT"]')
-    scenario = lab.folder / "scenario.yaml"
-    scenario.write_text(
-        "aimdlab: scenario/1\nfaults:\n"
-        # verify, share of both monitors, three beats of both, then half of the fourth
-        '  - {fault: drop, instrument: oscilloscope, step: "1/0001", command: "WAV:DATA?", message: 10}\n',
-        encoding="utf-8",
-    )
+    # Verify, share of both monitors, three beats of both, then half of the fourth.
+    scenario = lab.scenario('fault: drop, instrument: oscilloscope, step: "1/0001", command: "WAV:DATA?", message: 10')
     status, result = lab.run("--scenario", str(scenario))
     (step,) = sequences(result)
     assert (status, step["verdict"], len(step["attempts"])) == (1, "FAIL", 1), step

@@ -145,13 +145,8 @@ def test_a_capture_beyond_the_memory_of_the_named_model_is_refused_in_the_plan(f
 
 def test_a_fault_while_one_is_read_out_erases_nothing_of_what_the_device_did(four: Lab) -> None:
     four.change(four.world, "    mode: VVI\n", '    mode: VVI\n    sensing_threshold: "0.5 V"\n')
-    scenario = four.folder / "scenario.yaml"
-    scenario.write_text(
-        "aimdlab: scenario/1\nfaults:\n"
-        # the proof of the level, both that are judged, then half of the third
-        '  - {fault: drop, instrument: oscilloscope, step: "1/0002", command: "WAV:DATA?", message: 4}\n',
-        encoding="utf-8",
-    )
+    # The proof of the level, both that are judged, then half of the third.
+    scenario = four.scenario('fault: drop, instrument: oscilloscope, step: "1/0002", command: "WAV:DATA?", message: 4')
     status, result = slower(four).run("--scenario", str(scenario))
     step = next(step for step in result["steps"] if step["step_id"] == "1/0002")
     assert (status, step["verdict"], len(step["attempts"])) == (1, "FAIL", 1), step

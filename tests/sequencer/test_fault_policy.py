@@ -368,12 +368,6 @@ def test_a_person_who_stops_while_the_bench_is_not_safe_loses_nothing_that_was_m
 # --- whole runs on the simulated bench, with faults of scenario files ---------------------------------------------------
 
 
-def scenario(lab: Lab, *faults: str) -> Path:
-    path = lab.folder / "configs/scenarios/of_this_test.yaml"
-    path.write_text("aimdlab: scenario/1\nfaults:\n" + "".join(f"  - {{{fault}}}\n" for fault in faults))
-    return path
-
-
 def events(path: Path, kind: str) -> list[dict[str, Any]]:
     with open_session(path) as session:
         return [dict(event.data, message=event.message) for event in session.events() if event.kind == kind]
@@ -402,7 +396,7 @@ def test_whatever_strikes_the_verdicts_are_those_of_a_run_that_nothing_struck(la
         "fault: hang, instrument: oscilloscope, step: 1/0002, attempt: 1, command: 'WAV:PRE?'",
         "fault: swap, instrument: generator, step: 1/baseline, attempt: 1, message: 2",
     ]
-    status, result = lab.run("--scenario", str(scenario(lab, *struck)))
+    status, result = lab.run("--scenario", str(lab.scenario(*struck)))
     assert status == 0, result
     assert {step["verdict"] for step in result["steps"]} == {"PASS"}
     path = Path(result["session"])
@@ -422,8 +416,8 @@ def test_whatever_strikes_the_verdicts_are_those_of_a_run_that_nothing_struck(la
 
 def test_another_instrument_stops_the_run_which_goes_on_when_the_right_one_is_back(lab: Lab) -> None:
     lab.fewer_steps()
-    wrong = scenario(
-        lab, "fault: wrong_identity, serial: MY00000000, instrument: oscilloscope, step: 1/0002, message: 5"
+    wrong = lab.scenario(
+        "fault: wrong_identity, serial: MY00000000, instrument: oscilloscope, step: 1/0002, message: 5"
     )
     done = lab.cli("run", lab.campaign, "--session", lab.session, "--scenario", wrong)
     assert done.returncode == 3

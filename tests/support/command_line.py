@@ -57,6 +57,13 @@ class Lab:
             more = f'    resource: "{entry["resource"]}"\n    calibration: {CALIBRATION}\n'
             self.change(self.bench, f"    driver: {driver}\n", f"    driver: {driver}\n{more}")
 
+    def scenario(self, *faults: str) -> Path:
+        """A scenario file of these faults; of each the text within the braces."""
+        path = self.folder / "configs/scenarios/of_this_test.yaml"
+        lines = "".join(f"  - {{{fault}}}\n" for fault in faults)
+        path.write_text(f"aimdlab: scenario/1\nfaults:\n{lines}", encoding="utf-8")
+        return path
+
     def cli(self, *arguments: str | Path, timeout_s: float = 3 * LIMIT_S) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
