@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import canonical, hdf5
+from aimdlab.session.packing import packed_chunk
 
 Compression = Literal["zstandard", "gzip"]
 """Zstandard is small and fast and needs hdf5plugin to read; gzip opens wherever HDF5 does."""
@@ -23,6 +24,7 @@ Compression = Literal["zstandard", "gzip"]
 DEFAULT_COMPRESSION: Compression = "zstandard"
 
 _GZIP_LEVEL = 4
+_ZSTANDARD_LEVEL = 1
 
 Filters = tuple[tuple[Any, ...], ...]
 
@@ -82,7 +84,9 @@ def pack(codes: NDArray[Any], compression: Compression = DEFAULT_COMPRESSION) ->
     description = canonical.describe_array(stored)
     if stored.size == 0:
         return PackedCodes(description, stored.dtype, 0, b"", 0, compression)
-    # Through HDF5 itself, whose filters are the only ones that are known to fit each other.
+    chunk = packed_chunk(stored, _ZSTANDARD_LEVEL) if compression == "zstandard" else None
+    if chunk is not None:
+        return PackedCodes(description, stored.dtype, stored.size, chunk, 0, compression)
     with hdf5.in_memory(rdcc_nbytes=0) as file:
         dataset = _create_row(file, "codes", stored.size, stored.dtype, compression)
         dataset[...] = stored
@@ -204,7 +208,7 @@ def _storage(compression: Compression) -> dict[str, Any]:
     if compression == "gzip":
         packing: dict[str, Any] = {"compression": "gzip", "compression_opts": _GZIP_LEVEL}
     else:
-        packing = dict(hdf5plugin.Zstd(clevel=1))
+        packing = dict(hdf5plugin.Zstd(clevel=_ZSTANDARD_LEVEL))
     return {"shuffle": True, "fletcher32": True, **packing}
 
 

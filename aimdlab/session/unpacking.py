@@ -1,24 +1,20 @@
 """Unpacking codes outside HDF5, which unpacks one thing at a time in a process.
 
-The decompressor is the one that HDF5's filter calls, in the same library. A chunk that does not unpack as it should is
-HDF5's to read, and to say what is wrong with it; so is every chunk where the library does not offer it.
+The decompressor is the one that HDF5's filter calls (:mod:`aimdlab.session.zstandard`). A chunk that does not unpack as
+it should is HDF5's to read, and to say what is wrong with it; so is every chunk where the library does not offer it.
 """
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import h5py
-import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
-from aimdlab.session import canonical
+from aimdlab.session import canonical, zstandard
 from aimdlab.session.chunks import CHECKSUM_BYTES, FLETCHER32, SHUFFLE, ZSTANDARD
 
 CODE_TYPES = ("|i1", "|u1", "<i2", "<u2")
@@ -75,12 +71,10 @@ class StoredRow:
     def _shuffled(self) -> NDArray[np.uint8] | None:
         """The bytes of the codes: all low ones, then all high ones; None if HDF5 is to read them."""
         packed = len(self.chunk) - CHECKSUM_BYTES
-        decompress = _decompressor() if packed > 0 else None
-        if decompress is None or fletcher32(memoryview(self.chunk)[:packed]) != self.chunk[packed:]:
+        if packed <= 0 or fletcher32(memoryview(self.chunk)[:packed]) != self.chunk[packed:]:
             return None
         shuffled = np.empty(self.n * self.dtype.itemsize, np.uint8)
-        made = decompress(shuffled.ctypes.data, shuffled.nbytes, self.chunk, packed)
-        return shuffled if made == shuffled.nbytes else None
+        return shuffled if zstandard.decompress(self.chunk, packed, shuffled) else None
 
     def _blocks(self, shuffled: NDArray[np.uint8]) -> Iterator[NDArray[Any]]:
         for start in range(0, self.n, _BLOCK):
@@ -127,18 +121,3 @@ _WEIGHTS = np.arange(_WORDS, 0, -1, dtype=np.float64)
 def _residue(value: int) -> int:
     # As HDF5 folds its sums: only nothing is 0, a multiple is 65535.
     return (value - 1) % 65535 + 1 if value else 0
-
-
-@functools.cache
-def _decompressor() -> Callable[[int, int, bytes, int], int] | None:
-    """``ZSTD_decompress(to, room, packed, bytes)``, which returns the bytes made or an error beyond any room."""
-    for path in sorted(Path(hdf5plugin.PLUGIN_PATH).glob("libh5zstd.*")):
-        try:
-            found = ctypes.CDLL(str(path)).ZSTD_decompress
-        except (OSError, AttributeError):  # not every system's libraries offer what is inside them
-            continue
-        found.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
-        found.restype = ctypes.c_size_t
-        decompress: Callable[[int, int, bytes, int], int] = found
-        return decompress
-    return None
