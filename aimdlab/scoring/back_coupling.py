@@ -7,6 +7,7 @@ only while the device monitor shows one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from aimdlab.scoring.codes import BoolArray, FloatArray, Indices, IntArray, Trace, clipped_at
 from aimdlab.scoring.injection import ExpectedInjection
 from aimdlab.scoring.played import Played
+from aimdlab.scoring.pulses import DevicePulse, PulseTrain
 from aimdlab.scoring.runs import Stretches, stretches
 
 _EDGE = 1.5
@@ -25,6 +27,8 @@ _PULSE_TOLERANCE = 0.1
 _HELD = 0.25
 """A pulse that changes while it lasts (droop): how much of its share may be a slope."""
 _SIGMAS = 4.0
+_BEFORE = 0.1
+"""Of the width of a pulse that the capture's beginning cuts: so much at least is before it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,24 @@ class PacedStretches:
     starts_s: FloatArray
     ends_s: FloatArray
     amplitudes_v: FloatArray
+
+
+def paced_stretches(train: PulseTrain, usual: DevicePulse) -> PacedStretches:
+    """When the device paced, by the pulses found, that which the capture's beginning cuts included.
+
+    What was not recorded of a pulse is as ``usual``; of the one at the beginning, as the others are.
+    """
+    widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, usual.width_s)
+    heights_v = np.where(np.isfinite(train.amplitudes_v), train.amplitudes_v, usual.amplitude_v)
+    starts_s, ends_s = train.times_s, train.times_s + widths_s
+    if math.isfinite(train.cut_until_s):
+        width_s, height_v = usual.width_s, usual.amplitude_v
+        if train.count:
+            width_s, height_v = float(np.median(widths_s)), float(np.median(heights_v))
+        since_s = min(train.cut_until_s - width_s, train.start_s - _BEFORE * usual.width_s)
+        starts_s, ends_s = np.append(since_s, starts_s), np.append(train.cut_until_s, ends_s)
+        heights_v = np.append(height_v, heights_v)
+    return PacedStretches(starts_s, ends_s, usual.polarity * heights_v)
 
 
 class BackCoupling:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
+from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches, paced_stretches
 from aimdlab.scoring.codes import FloatArray, Indices, Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses, monitor_pulses, plateau_sums, quality_problem
 from aimdlab.scoring.lagged_leak import LeakFit, LeakPath
@@ -79,7 +79,7 @@ def tell_apart(
     removal = LaggedRemoval(y, fit, coupling_reference(known) / _level_v(pulses_b, expected))
     train = separate_pulses(y, pulse, removal, (0.0, injection_end_s(expected.signal, known.exposure_s)))
     # A device that cannot be judged must not make its exposure look unproven: it would be tried until it looks well.
-    stretches = _whatever_is_there(y, removal, pulse) if train.problem else paced_stretches(train, known)
+    stretches = _whatever_is_there(y, removal, pulse) if train.problem else paced_stretches(train, pulse)
     return train, BackCoupling(x, stretches, known.back_coupling).removed(played, expected)
 
 
@@ -100,13 +100,6 @@ def injection_end_s(signal: InjectedSignal, exposure_s: float) -> float:
     """When the last burst that the exposure needs has ended, or the exposure, if that is later."""
     last_s = (signal.repeats_for(exposure_s) - 1) * signal.period_s
     return max(exposure_s, last_s + signal.burst_s)
-
-
-def paced_stretches(train: PulseTrain, known: GradientInjectedScoring) -> PacedStretches:
-    """When the device paced, by the pulses found."""
-    widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, known.expected_pulse_width_s)
-    heights_v = np.where(np.isfinite(train.amplitudes_v), train.amplitudes_v, known.expected_pulse_amplitude_v)
-    return PacedStretches(train.times_s, train.times_s + widths_s, known.pulse_polarity * heights_v)
 
 
 def _whatever_is_there(y: Trace, removal: LaggedRemoval, pulse: DevicePulse) -> PacedStretches:

@@ -245,10 +245,4 @@ def _cable_problem(train: PulseTrain, known: GradientInjectedScoring) -> str:
 def _silence_problem(injection: Capture | str, train: PulseTrain, known: GradientInjectedScoring) -> str:
     if not isinstance(injection, Capture):
         return injection
-    return silence_problem(
-        injection,
-        train,
-        known.expected_pulse_amplitude_v,
-        known.expected_pulse_width_s,
-        known.back_coupling,
-    )
+    return silence_problem(injection, train, device_pulse(known), known.back_coupling)

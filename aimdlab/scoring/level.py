@@ -23,7 +23,7 @@ from aimdlab.scoring.injection import (
     u_interval,
     u_voltage,
 )
-from aimdlab.scoring.paced_verify import BackPulse, paced_stretch, without_touched
+from aimdlab.scoring.paced_verify import BackPulse, PacedStretch, paced_stretch, without_touched
 from aimdlab.scoring.rest import zeroed_at_rest
 from aimdlab.scoring.results import Feature, find_feature
 from aimdlab.signals.injected import InjectedSignal
@@ -74,11 +74,12 @@ def measure_level(
     """
     trace = trace_of(capture)
     # Found at half the expected level, measured, and found again at half the measured level.
-    paced = paced_stretch(trace, expected, back_pulse) if back_pulse is not None else None
+    found = [monitor_pulses(trace, expected.ivamp_v / 2, sign) for sign in (1, -1)]
+    paced = paced_stretch(trace, expected, back_pulse, found) if back_pulse is not None else None
     if paced is not None and trace.clipped:
         clipped = clipped_at(capture)
-        trace = replace(trace, clipped=int(np.count_nonzero((clipped < paced[0]) | (clipped >= paced[1]))))
-    pulses = [without_touched(monitor_pulses(trace, expected.ivamp_v / 2, sign), paced) for sign in (1, -1)]
+        trace = replace(trace, clipped=int(np.count_nonzero((clipped < paced.first) | (clipped >= paced.stop))))
+    pulses = [without_touched(some, paced) for some in found]
     levels = [_plateau(trace, found) for found in pulses]
     pulses = [
         found
@@ -186,20 +187,25 @@ def _mean_width_s(trace: Trace, pulses: MonitorPulses) -> float:
     return math.fsum(widths) / widths.size * trace.capture.dt_s if widths.size else math.nan
 
 
-def _first_width_s(trace: Trace, pulses: MonitorPulses, paced: tuple[int, int] | None) -> float:
+def _first_width_s(trace: Trace, pulses: MonitorPulses, paced: PacedStretch | None) -> float:
+    """Width of the pulse that begins nearest to t = 0; NaN without one, or if a device pulse hides where it ends."""
+    if paced is not None:
+        pulses = monitor_pulses(paced.bridged(trace), pulses.level * trace.scale, pulses.sign)
     if pulses.runs.count == 0:
-        return math.nan
-    start = -trace.capture.t0_s / trace.capture.dt_s
-    if paced is not None and paced[0] <= start <= paced[1]:
         return math.nan
     starts_s = trace.capture.t0_s + pulses.runs.start * trace.capture.dt_s
     nearest = int(np.argmin(np.abs(starts_s)))
-    if paced is not None and starts_s[nearest] > trace.time_s(paced[1]) > 0:
-        return math.nan  # the first one is among those left out
+    if paced is not None:
+        start, last = int(pulses.runs.start[nearest]), int(pulses.runs.last[nearest])
+        on_edge = any(first <= at <= stop for first, stop in paced.edges for at in (start, last, last + 1))
+        if paced.touches(start, last + 1) and (on_edge or not paced.is_small):
+            return math.nan
+        if starts_s[nearest] > trace.time_s(paced.stop) > 0:
+            return math.nan  # the first one may be hidden
     return float(pulses.fall[nearest] - pulses.rise[nearest]) * trace.capture.dt_s
 
 
-def _dwell_s(trace: Trace, a: MonitorPulses, b: MonitorPulses, paced: tuple[int, int] | None) -> float:
+def _dwell_s(trace: Trace, a: MonitorPulses, b: MonitorPulses, paced: PacedStretch | None) -> float:
     # Only neighbours of opposite sign are within a burst: between two bursts pulse A follows pulse A.
     rise, fall = np.concatenate((a.rise, b.rise)), np.concatenate((a.fall, b.fall))
     sign = np.concatenate((np.ones(a.rise.size), -np.ones(b.rise.size)))
@@ -207,20 +213,20 @@ def _dwell_s(trace: Trace, a: MonitorPulses, b: MonitorPulses, paced: tuple[int,
     rise, fall, sign = rise[order], fall[order], sign[order]
     whole = sign[1:] != sign[:-1]
     if paced is not None:  # a pulse may be left out between two
-        whole &= (rise[1:] < paced[0]) | (fall[:-1] > paced[1])
+        whole &= (rise[1:] < paced.first) | (fall[:-1] >= paced.stop)
     gaps = (rise[1:] - fall[:-1])[whole]
     gaps = gaps[np.isfinite(gaps)]
     return math.fsum(gaps) / gaps.size * trace.capture.dt_s if gaps.size else math.nan
 
 
 def _cycles(
-    trace: Trace, b: MonitorPulses, expected: ExpectedInjection, paced: tuple[int, int] | None
+    trace: Trace, b: MonitorPulses, expected: ExpectedInjection, paced: PacedStretch | None
 ) -> tuple[float, float]:
     signal, dt = expected.signal, trace.capture.dt_s
     end_s = trace.time_s(trace.n - 1) - signal.tbpw_s - 4 * dt
     held = [start for start in signal.pulse_b_starts_s() if start <= end_s]
     if paced is not None:
-        from_s, to_s = (trace.time_s(position) for position in paced)
+        from_s, to_s = trace.time_s(paced.first), trace.time_s(paced.stop)
         held = [start for start in held if start + signal.tbpw_s < from_s or start > to_s]
     starts_s = trace.capture.t0_s + b.rise[b.runs.complete] * dt
     # A capture that ends within the burst must not count a pulse B beyond those it was expected to hold.

@@ -14,6 +14,7 @@ import numpy as np
 from aimdlab.capture import Capture
 from aimdlab.errors import ConfigurationError
 from aimdlab.scoring.codes import FloatArray, Indices, Trace, trace_of
+from aimdlab.scoring.cut_pulse import cut_until
 from aimdlab.scoring.injection import quality_problem
 from aimdlab.scoring.lagged_pulses import fit_lagged_pulses
 from aimdlab.scoring.removal import Left, LineRemoval, Removal, distortion, rest_shift
@@ -95,6 +96,7 @@ class PulseTrain:
             of the leak; NaN without one.
         u_leak_distortion: its uncertainty.
         leak: what the injected signal leaks, in codes that rise with the value; None without one.
+        cut_until_s: when the pulse ended that the capture's beginning cuts; NaN if there is none.
     """
 
     problem: str
@@ -116,6 +118,7 @@ class PulseTrain:
     leak_distortion: float = math.nan
     u_leak_distortion: float = math.nan
     leak: Samples | None = None
+    cut_until_s: float = math.nan
 
     @property
     def count(self) -> int:
@@ -277,6 +280,7 @@ def _measured(y: Trace, removal: Removal, left: Left, runs: Runs, pulse: DeviceP
         "amplitudes_v": np.array([one.amplitude_v for one in seen], dtype=np.float64),
         "widths_s": np.array([(one.fall - one.rise) * dt for one in seen], dtype=np.float64),
         "u_amplitudes_v": np.array([one.u_amplitude_v for one in seen], dtype=np.float64),
+        "cut_until_s": y.time_s(cut_until(left.take, runs, 0.0, ())),
     }
 
 
@@ -294,7 +298,9 @@ def _measured_behind_lag(y: Trace, left: Left, runs: Runs, pulse: DevicePulse) -
     times_s = capture.t0_s + found.starts * capture.dt_s
     u_time_s = found.u_time * capture.dt_s if seen.count else capture.dt_s / math.sqrt(12)
     arrays = {"times_s": times_s, "amplitudes_v": heights_v, "widths_s": widths_s, "u_amplitudes_v": u_v}
-    return {**arrays, "u_time_s": u_time_s}
+    heights = tuple(found.heights.tolist()) or (pulse.amplitude_v / y.scale,)
+    cut_s = y.time_s(cut_until(rest, runs, pulse.lag_s / capture.dt_s, heights))
+    return {**arrays, "u_time_s": u_time_s, "cut_until_s": cut_s}
 
 
 def _left_behind(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches
+from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches, paced_stretches
 from aimdlab.scoring.codes import Trace, clipped_at, trace_of
 from aimdlab.scoring.injection import quality_problem
-from aimdlab.scoring.pulses import REST_FRACTION, PulseTrain
+from aimdlab.scoring.pulses import REST_FRACTION, DevicePulse, PulseTrain
 from aimdlab.scoring.runs import Stretches, extremes_within, nothing_of, prefix_sums, stretches
 
 _OFFSET_FRACTION = 0.2
@@ -23,8 +23,7 @@ _WHERE = "injection monitor (baseline)"
 def silence_problem(
     capture: Capture,
     train: PulseTrain,
-    pulse_amplitude_v: float,
-    pulse_width_s: float,
+    pulse: DevicePulse,
     back_coupling: float = 0.0,
 ) -> str:
     """Why the injection monitor does not show silence, or "".
@@ -39,12 +38,13 @@ def silence_problem(
     smallest amplitude that will be injected.
     """
     trace = trace_of(capture)
-    spiked = _edges(trace, train, pulse_width_s) if back_coupling else nothing_of(trace.n)
+    paced = paced_stretches(train, pulse)
+    spiked = BackCoupling(trace, paced, 0.0).edges if back_coupling else nothing_of(trace.n)
     clipped = int(np.count_nonzero(~spiked.hold(clipped_at(capture)))) if trace.clipped else 0
     problem = quality_problem(clipped, trace.holes, _WHERE)
     if problem:
         return problem
-    quiet = _paced(trace, train, pulse_width_s).complement()
+    quiet = _driven(trace, paced).complement()
     extremes = extremes_within(trace, quiet)
     if extremes is None:
         return f"{_WHERE}: pulses of the device leave no moment at which silence could be seen"
@@ -56,12 +56,12 @@ def silence_problem(
     signal_v = _farthest(extremes, mean) * trace.scale
     peak_v = _farthest(extremes_within(trace, spiked.complement()), trace.zero_code) * trace.scale
     spike_v = _farthest(extremes_within(trace, spiked), trace.zero_code) * trace.scale
-    most_v = REST_FRACTION * pulse_amplitude_v
+    most_v = REST_FRACTION * pulse.amplitude_v
     for what, found_v, allowed_v in (
         ("constantly", level_v, min(_OFFSET_FRACTION * full_scale_v, most_v)),
         ("changing", signal_v, min(_SIGNAL_FRACTION * full_scale_v, most_v)),
         ("while the device paces", peak_v, most_v),
-        ("on edges of the device's pulses", spike_v, _SPIKE * pulse_amplitude_v),
+        ("on edges of the device's pulses", spike_v, _SPIKE * pulse.amplitude_v),
     ):
         if not found_v <= allowed_v:
             return (
@@ -75,16 +75,9 @@ def _farthest(extremes: tuple[int, int] | None, code: float) -> float:
     return max(abs(extreme - code) for extreme in extremes) if extremes is not None else 0.0
 
 
-def _edges(trace: Trace, train: PulseTrain, pulse_width_s: float) -> Stretches:
-    """The samples around the edges of the device's pulses."""
-    ends_s = train.times_s + np.where(np.isfinite(train.widths_s), train.widths_s, pulse_width_s)
-    return BackCoupling(trace, PacedStretches(train.times_s, ends_s, train.amplitudes_v), 0.0).edges
-
-
-def _paced(trace: Trace, train: PulseTrain, pulse_width_s: float) -> Stretches:
+def _driven(trace: Trace, paced: PacedStretches) -> Stretches:
     """Within the device's pulses and twice their width after them."""
-    dt = trace.capture.dt_s
-    widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, pulse_width_s)
-    begin = np.floor((train.times_s - trace.capture.t0_s) / dt).astype(np.int64) - _GUARD
-    end = np.ceil((train.times_s + 3 * widths_s - trace.capture.t0_s) / dt).astype(np.int64) + _GUARD
+    dt, t0_s = trace.capture.dt_s, trace.capture.t0_s
+    begin = np.floor((paced.starts_s - t0_s) / dt).astype(np.int64) - _GUARD
+    end = np.ceil((paced.starts_s + 3 * (paced.ends_s - paced.starts_s) - t0_s) / dt).astype(np.int64) + _GUARD
     return stretches(np.clip(begin, 0, trace.n), np.clip(end, 0, trace.n), trace.n)

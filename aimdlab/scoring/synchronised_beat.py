@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.back_coupling import BackCoupling
-from aimdlab.scoring.behind_network import device_pulse, paced_stretches
+from aimdlab.scoring.back_coupling import BackCoupling, paced_stretches
+from aimdlab.scoring.behind_network import device_pulse
 from aimdlab.scoring.codes import Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, InjectionTolerance, monitor_pulses, quality_problem
 from aimdlab.scoring.parameters import GradientInjectedScoring
@@ -132,7 +132,7 @@ def measure_beat(
         removal = KnownRemoval(y, leak_volts(leak, y, x, played, known) / y.scale, quiet)
         train = separate_pulses(y, device_pulse(known), removal)
     if not train.problem and known.back_coupling:
-        paced = BackCoupling(x, paced_stretches(train, known), known.back_coupling)
+        paced = BackCoupling(x, paced_stretches(train, device_pulse(known)), known.back_coupling)
         x = paced.removed(played, burst.alone)
     presence, problem = _presence(injection, x, burst)
     if train.problem:
