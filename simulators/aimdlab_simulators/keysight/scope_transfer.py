@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -166,9 +166,7 @@ class TransferCommands(ScopeBase):
         if self.settings.transfer.format == "ASC":
             body = self._ascii(offer)
             return b"#8%08d" % len(body) + body
-        for channel in offer.record.traces:  # whoever reads one channel reads the others next
-            self._rendering(replace(offer, channel=channel)).begin()
-        rendering = self._renderings.pop(offer.channel)
+        rendering = self._rendering(offer)
         size = rendering.count * (1 if self.settings.transfer.format == "BYTE" else 2)
         head = b"#8%08d" % size
         return Stream(len(head) + size, lambda: chain([head], rendering.buffers()))
@@ -180,14 +178,19 @@ class TransferCommands(ScopeBase):
             encoded, octets=transfer.format == "BYTE", unsigned=transfer.unsigned, big=transfer.byte_order == "MSBF"
         )
         made_for = offer.record, offer.bucket, offer.averaged, encode.keywords
+
+        def rendering(channel: int) -> Rendering:
+            return Rendering(offer.record.codes(channel, offer.bucket, averaged=offer.averaged), encode)
+
         if self._made_for != made_for:
-            for rendering in self._renderings.values():
-                rendering.drop()
-            self._made_for, self._renderings = made_for, {}
-        if offer.channel not in self._renderings:
-            codes = offer.record.codes(offer.channel, offer.bucket, averaged=offer.averaged)
-            self._renderings[offer.channel] = Rendering(codes, encode)
-        return self._renderings[offer.channel]
+            for forgotten in self._renderings.values():
+                forgotten.drop()
+            # Whoever reads one channel reads the others next.
+            channels = sorted(offer.record.traces, key=lambda channel: channel != offer.channel)
+            self._made_for, self._renderings = made_for, {channel: rendering(channel) for channel in channels}
+            for begun in self._renderings.values():
+                begun.begin()
+        return self._renderings.pop(offer.channel, None) or rendering(offer.channel)
 
     @staticmethod
     def _ascii(offer: _Offer) -> bytes:

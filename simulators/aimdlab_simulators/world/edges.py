@@ -42,6 +42,8 @@ def first_edge(
 
 def _edges(pieces: Pieces, level_v: float, above: bool | None) -> tuple[Floats, Floats, bool]:
     """Rising and falling edges of a window, and whether it ends above; ``above``: how the last one ended, if any."""
+    if not pieces.rates.size:
+        return _held_edges(pieces, level_v, above)
     low, high = pieces.extremes()
     reach = np.flatnonzero(high > level_v)
     end = float(pieces.levels[-1] + pieces.tails[:, -1].sum()) if pieces.begins_s[-1] >= pieces.length_s else None
@@ -62,6 +64,14 @@ def _edges(pieces: Pieces, level_v: float, above: bool | None) -> tuple[Floats, 
     if above and from_s[0] > 0.0:
         falls = np.append(0.0, falls)
     return rises, falls, ends_above
+
+
+def _held_edges(pieces: Pieces, level_v: float, above: bool | None) -> tuple[Floats, Floats, bool]:
+    """The same of held levels: an edge is where a piece begins; one without duration counts at the very end alone."""
+    last = np.append(pieces.begins_s[1:] > pieces.begins_s[:-1], True)
+    begins_s, beyond_it = pieces.begins_s[last], pieces.levels[last] > level_v
+    before = np.append(beyond_it[0] if above is None else above, beyond_it[:-1])
+    return begins_s[beyond_it & ~before], begins_s[before & ~beyond_it], bool(beyond_it[-1])
 
 
 def _first_sampled(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import cache, lru_cache
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,13 +15,17 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float32]
 Words = NDArray[np.uint64]
 Heights = NDArray[np.int16]
+Places = NDArray[np.int64]
 
-_BLOCK = 8192  # numbers that follow one another in both tables
+_BLOCK_BITS = 13
+_BLOCK = 1 << _BLOCK_BITS  # numbers that follow one another in both tables
 _TABLE_BITS = 18
 _TABLE = 1 << _TABLE_BITS
 _WITHIN = _TABLE - 1
-_RUN = 64  # words that are made together
+_ROWS = _TABLE // 4  # to read fewer numbers than that, the tables are not laid out anew
 _WORDS_PER_COUNT = 4  # of 64 bits, of Philox
+_WORD = (1 << 64) - 1
+_NO_WORDS = np.zeros(_WORDS_PER_COUNT, np.uint64)
 _LEVELS = 65_536
 _GRID = 2560.0  # steps of a quantile per standard deviation: the sum of two still fits
 
@@ -39,53 +44,75 @@ def gaussian(key: int, counter: tuple[int, int], first: int, stride: int, n: int
     0, ``counter``. What that does to whiteness: docs/decisions/0030.
     """
     block, within = divmod(first, _BLOCK)
-    words = _words(key, counter, block, (first + (n - 1) * stride) // _BLOCK)
-    in_rows = _BLOCK % stride == 0 and n * stride >= _BLOCK
-    heights = _in_rows(words, within, stride, n) if in_rows else _here_and_there(words, within, stride, n)
+    begin, other_begin, minus = _places(_words(key, counter, block, (first + (n - 1) * stride) // _BLOCK))
+    in_rows = n >= _ROWS and stride * 2 <= _BLOCK
+    heights = (_in_rows if in_rows else _here_and_there)(begin, other_begin, minus, within, stride, n)
     return np.multiply(heights, np.float32(scale * _tables().step), dtype=np.float32)
 
 
-def _in_rows(words: Words, within: int, stride: int, n: int) -> Heights:
-    """Block by block, each with the same share of the numbers; few calls, as threads meet at the end of each."""
-    one, other = _rows(stride, within % stride)
-    begin, other_begin, sign = _places(words)
-    heights, more = one[begin], other[other_begin]
-    more *= sign[:, np.newaxis]
-    heights += more
-    return heights.reshape(-1)[within // stride :][:n]
+def one(key: int, counter: tuple[int, int]) -> float:
+    """The first number of a stream, of standard deviation 1: what ``gaussian`` gives, for whoever wants no more."""
+    begin, other_begin, minus = (int(each[0]) for each in _places(_words(key, counter, 0, 0)))
+    tables = _tables()
+    height = int(tables.one[begin]) + (-1 if minus else 1) * int(tables.other[other_begin])
+    return float(np.float32(height) * np.float32(tables.step))
 
 
-def _here_and_there(words: Words, within: int, stride: int, n: int) -> Heights:
+def _in_rows(begin: Places, other_begin: Places, minus: Places, within: int, stride: int, n: int) -> Heights:
+    """Block by block; few calls, as threads meet at the end of each."""
+    tables, most = _laid_out(stride), -(-_BLOCK // stride)
+    phase = (within - _BLOCK * np.arange(begin.size)) % stride  # of the first number of each block
+    phase[0] = within
+    counts = (_BLOCK - 1 - phase) // stride + 1
+    counts[-1] = n - int(counts[:-1].sum())
+    heights = sliding_window_view(tables.one, most)[tables.at(begin + phase)]
+    heights += sliding_window_view(tables.other, most)[tables.at(other_begin + phase, minus)]
+    if (counts[:-1] == most).all():
+        return heights.reshape(-1)[:n]
+    chosen: Heights = heights[np.arange(most) < counts[:, np.newaxis]]
+    return chosen
+
+
+def _here_and_there(begin: Places, other_begin: Places, minus: Places, within: int, stride: int, n: int) -> Heights:
     """Number by number."""
-    one, other, _ = _tables()
-    block, at = np.divmod(within + stride * np.arange(n), _BLOCK)
-    begin, other_begin, sign = (each[block] for each in _places(words))
-    heights: Heights = one[begin + at] + sign * other[other_begin + at]
+    tables = _laid_out(1)
+    at = within + stride * np.arange(n)
+    block = at >> _BLOCK_BITS
+    at &= _BLOCK - 1
+    heights: Heights = tables.one.take(begin.take(block) + at)
+    heights += tables.other.take(tables.at(other_begin, minus).take(block) + at)
     return heights
 
 
-def _places(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Heights]:
-    """Where each block begins in the two tables, and the sign of the other one."""
-    begin = (words & np.uint64(_WITHIN)).astype(np.int64)
-    other_begin = (words >> np.uint64(_TABLE_BITS) & np.uint64(_WITHIN)).astype(np.int64)
-    sign = np.int16(1) - np.int16(2) * (words >> np.uint64(2 * _TABLE_BITS) & np.uint64(1)).astype(np.int16)
-    return begin, other_begin, sign
+def _places(words: Words) -> tuple[Places, Places, Places]:
+    """Where each block begins in the two tables, and whether the other one is subtracted (1) or added (0)."""
+    places = words.astype(np.int64)
+    return places & _WITHIN, places >> _TABLE_BITS & _WITHIN, places >> 2 * _TABLE_BITS & 1
+
+
+_own = threading.local()
 
 
 def _words(key: int, counter: tuple[int, int], first: int, last: int) -> Words:
     """64 random bits for each of the blocks ``first`` to ``last``."""
-    runs = range(first // _RUN, last // _RUN + 1)
-    words = [_run_of_words(key, counter, run) for run in runs]
-    whole = words[0] if len(words) == 1 else np.concatenate(words)
-    return whole[first - runs[0] * _RUN : last + 1 - runs[0] * _RUN]
-
-
-@lru_cache(maxsize=256)  # a window is read in pieces much shorter than a run
-def _run_of_words(key: int, counter: tuple[int, int], run: int) -> Words:
-    count = run * (_RUN // _WORDS_PER_COUNT) + (counter[0] << 128) + (counter[1] << 192)
-    words: Words = np.random.Philox(key=key, counter=count).random_raw(_RUN)
-    words.flags.writeable = False
-    return words
+    count = first // _WORDS_PER_COUNT
+    # Made once per thread and put where it is wanted: to make one, NumPy asks the system for entropy each time.
+    philox: Any = getattr(_own, "philox", None)
+    if philox is None:
+        philox = _own.philox = np.random.Philox(key=0)
+    philox.state = {
+        "bit_generator": "Philox",
+        "state": {
+            "counter": np.array([count, 0, *counter], np.uint64),
+            "key": np.array([key & _WORD, key >> 64], np.uint64),
+        },
+        "buffer": _NO_WORDS,
+        "buffer_pos": _WORDS_PER_COUNT,
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    words: Words = philox.random_raw(_WORDS_PER_COUNT * (last // _WORDS_PER_COUNT - count + 1))
+    return words[first % _WORDS_PER_COUNT :][: last - first + 1]
 
 
 class _Tables(NamedTuple):
@@ -111,8 +138,31 @@ def _tables() -> _Tables:
     return _Tables(np.append(one, one[:_BLOCK]), np.append(other, other[:_BLOCK]), step)
 
 
-@lru_cache(maxsize=64)
-def _rows(stride: int, phase: int) -> tuple[Heights, Heights]:
-    """Each ``stride``-th number from ``phase`` on of the block that begins at each place of the tables; a view."""
-    one, other = (sliding_window_view(table, _BLOCK)[:_TABLE, phase::stride] for table in _tables()[:2])
-    return one, other
+class _LaidOut(NamedTuple):
+    """The tables for one stride: every ``stride``-th number, from each of the first ones on, side by side.
+
+    Attributes:
+        one: stride times ``columns`` numbers, and as many again as a block may have.
+        other: the same, then all of it with the other sign.
+    """
+
+    one: Heights
+    other: Heights
+    stride: int
+    columns: int
+
+    def at(self, place: Places, minus: Places | int = 0) -> Places:
+        """Where the number at ``place`` of a table is here, and behind it every ``stride``-th of the table."""
+        found: Places = place % self.stride * self.columns + place // self.stride + minus * self.one.size
+        return found
+
+
+@lru_cache(maxsize=8)
+def _laid_out(stride: int) -> _LaidOut:
+    tables, columns = _tables(), -(-(_TABLE + _BLOCK) // stride)
+    laid = []
+    for table in (tables.one, tables.other):
+        whole = np.resize(table, (columns, stride)).T.reshape(-1)
+        laid.append(np.append(whole, whole[: _BLOCK // stride + 1]))
+    one, other = laid
+    return _LaidOut(one, np.append(other, -other), stride, columns)

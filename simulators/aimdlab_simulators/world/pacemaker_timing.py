@@ -113,7 +113,7 @@ class PacemakerTiming:
         """The normal number of the cycle in hand."""
         cycle = self.beats + self.sensed
         if self._draw[0] != cycle:
-            self._draw = cycle, float(noise.gaussian(self._key, (cycle, 0), 0, 1, 1)[0])
+            self._draw = cycle, noise.one(self._key, (cycle, 0))
         return self._draw[1]
 
     def _first_sensed(self, start_s: float, end_s: float) -> float | None:

@@ -20,6 +20,8 @@ UNSEEN_V = 1e-12
 # Where tails are seen in more than this share of the samples, all samples are gone through.
 _MANY = 1 / 6
 _LONG = 256  # a piece as long as that is added by itself
+_FEW = 64  # so few levels are put into a block one by one
+_MARGIN = 1e-6  # far above the rounding of a logarithm
 
 
 class PieceSamples:
@@ -32,8 +34,9 @@ class PieceSamples:
         """``unseen``: a tail below it is left out."""
         at = _first_samples(pieces.begins_s, first_s, dt_s, n)
         counts = np.diff(at, append=n)
-        used = np.flatnonzero(counts)
-        if used.size < at.size:
+        used: Indices | slice = slice(None)
+        if not counts.all():
+            used = np.flatnonzero(counts)
             at, counts = at[used], counts[used]
         self._at = at
         self._n = n
@@ -42,11 +45,8 @@ class PieceSamples:
         self._tails: list[_Tails] = []
         since_s = np.maximum(first_s + at * dt_s - pieces.begins_s[used], 0.0)
         for tail, rate in zip(pieces.tails, pieces.rates.tolist(), strict=True):
-            heights = tail[used]
-            if heights.any():
-                heights *= np.exp(np.maximum(since_s * -rate, -700.0))
-                if (tails := _tails(at, counts, heights, rate * dt_s, unseen)) is not None:
-                    self._tails.append(tails)
+            if (tails := _tails(at, counts, tail[used], since_s, rate, dt_s, unseen)) is not None:
+                self._tails.append(tails)
 
     def add(self, begin: int, out: Block, *, fresh: bool) -> None:
         """Add samples ``begin`` and on to ``out``; ``fresh``: put them there, whatever is in it."""
@@ -56,13 +56,16 @@ class PieceSamples:
         elif not self._flat:
             first = int(np.searchsorted(self._at, begin, "right")) - 1
             last = int(np.searchsorted(self._at, end, "left"))
-            edges = np.append(self._at[first:last], end)
-            edges[0] = begin
-            held = np.repeat(self._levels[first:last].astype(out.dtype, copy=False), np.diff(edges))
-            if fresh:
-                out[:] = held
+            edges = np.append(self._at[first:last], end) - begin
+            edges[0] = 0
+            levels = self._levels[first:last].astype(out.dtype, copy=False)
+            if fresh and edges.size <= _FEW:
+                for left, right, level in zip(edges[:-1].tolist(), edges[1:].tolist(), levels, strict=True):
+                    out[left:right] = level
+            elif fresh:
+                out[:] = np.repeat(levels, np.diff(edges))
             else:
-                out += held
+                out += np.repeat(levels, np.diff(edges))
         for tails in self._tails:
             tails.add(begin, out)
 
@@ -75,20 +78,47 @@ class _Tails(Protocol):
         ...
 
 
-def _tails(at: Indices, counts: Indices, heights: Floats, per_sample: float, unseen: float) -> _Tails | None:
-    """By whatever is quicker; None if nothing is seen. ``heights``: at the first sample of each piece, ``at``."""
-    n = int(at[-1] + counts[-1])
+def _tails(
+    at: Indices, counts: Indices, tail: Floats, since_s: Floats, rate: float, dt_s: float, unseen: float
+) -> _Tails | None:
+    """By whatever is quicker; None if nothing is seen.
+
+    Args:
+        at: number of the first sample of each piece.
+        counts: samples of each.
+        tail: at the beginning of each.
+        since_s: from there to its first sample.
+        rate: of all of them, per second.
+        dt_s: sample interval.
+        unseen: what is below it is left out.
+    """
+    largest = max(float(tail.max()), -float(tail.min()))
+    if largest <= unseen:
+        return None
+    per_sample = rate * dt_s
+    # What cannot be seen any more at its first sample needs no exponential.
+    seen = np.flatnonzero(since_s < (math.log(largest / unseen) + _MARGIN) / rate)
+    heights = _at_first_samples(tail[seen], since_s[seen], rate)
     size = np.abs(heights)
-    reach = math.ceil(math.log(max(float(size.max()) / unseen, 1.0)) / per_sample)
+    reach = math.ceil(math.log(max(float(size.max(initial=0.0)) / unseen, 1.0)) / per_sample)
     if not reach:
         return None
-    there = np.flatnonzero(size > unseen)
+    clear = size > unseen
+    there = seen[clear]
     lengths = np.ones(there.size, np.int64)
     if reach > 1:
-        lengths = np.minimum(np.ceil(np.log(size[there] / unseen) / per_sample), counts[there]).astype(np.int64)
-        if int(lengths.sum()) > n * _MANY:
-            return _Everywhere(at, heights, per_sample, reach)
-    return _HereAndThere(at[there], lengths, heights[there], per_sample)
+        lengths = np.minimum(np.ceil(np.log(size[clear] / unseen) / per_sample), counts[there]).astype(np.int64)
+        if int(lengths.sum()) > int(at[-1] + counts[-1]) * _MANY:
+            return _Everywhere(at, _at_first_samples(tail, since_s, rate), per_sample, reach)
+    return _HereAndThere(at[there], lengths, heights[clear], per_sample)
+
+
+def _at_first_samples(tail: Floats, since_s: Floats, rate: float) -> Floats:
+    """What is left of tails ``since_s`` after their beginnings."""
+    left = since_s * -rate
+    np.exp(np.maximum(left, -700.0, out=left), out=left)
+    left *= tail
+    return left
 
 
 class _HereAndThere:

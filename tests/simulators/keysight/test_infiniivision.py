@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aimdlab_simulators.keysight.scope_record import Codes
+
 RUN, WAIT = 8, 32
 
 
@@ -165,6 +167,27 @@ def test_raw_points_are_every_nth_of_the_memory(lab: Any) -> None:
         assert (part == whole[: len(part) * step : step]).all()
     lab.osc(":WAV:POIN 50")
     assert lab.errors() == ['-222,"Data out of range"']
+
+
+def test_what_is_read_of_several_channels_is_made_once(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[int, int]] = []
+
+    def block(codes: Codes, begin: int) -> np.ndarray:
+        made.append((id(codes), begin))
+        return ordinary(codes, begin)
+
+    ordinary = Codes.block
+    monkeypatch.setattr(Codes, "block", block)
+    setup(lab)
+    lab.osc(":SING")
+    lab.wait(2)
+    lab.osc(":WAV:POIN 500000")
+    one, _ = fetch(lab, 1)
+    two, _ = fetch(lab, 2)
+    assert len(one) == len(two) == 500_000
+    assert len(made) == 4  # two blocks of each
+    assert (fetch(lab, 2)[0] == two).all()  # who asks again is answered again
+    assert len(made) == 6
 
 
 @pytest.mark.parametrize(("second", "memory"), [(1, 2_000_000), (0, 4_000_000)])

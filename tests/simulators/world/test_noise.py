@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 
 import numpy as np
@@ -20,6 +21,27 @@ KEY = noise.stream_key(1, "scope/a.1")
 def test_every_reading_of_a_stream_agrees(first: int, stride: int, n: int) -> None:
     one_by_one = [float(noise.gaussian(KEY, (3, 4), first + i * stride, 1, 1)[0]) for i in range(n)]
     assert noise.gaussian(KEY, (3, 4), first, stride, n).tolist() == one_by_one
+
+
+@pytest.mark.parametrize("stride", [1, 4, 10, 38, 4096, 4097])
+@pytest.mark.parametrize("first", [0, 3, 70_001])
+def test_a_long_reading_agrees_with_short_ones(first: int, stride: int) -> None:
+    n, parts = 70_000, 7  # long enough to be read row by row, in parts that are not
+    whole = noise.gaussian(KEY, (3, 4), first, stride, n)
+    each = n // parts
+    short = [noise.gaussian(KEY, (3, 4), first + k * each * stride, stride, each) for k in range(parts)]
+    assert (whole == np.concatenate(short)).all()
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_the_first_number_of_a_stream_alone(one: int, other: int) -> None:
+    assert noise.one(KEY, (one, other)) == float(noise.gaussian(KEY, (one, other), 0, 1, 1)[0])
+
+
+def test_numbers_do_not_change_from_version_to_version() -> None:
+    """What a world with a seed shows is compared between versions of the simulator."""
+    numbers = noise.gaussian(noise.stream_key(1, "scope/a.1"), (3, 4), 12_345, 4, 100_000)
+    assert hashlib.sha256(numbers.astype("<f4").tobytes()).hexdigest()[:16] == "40ebadae9b0bc03f"
 
 
 @pytest.mark.parametrize("stride", [1, 4, 40])
