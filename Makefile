@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 PEERS_VENV ?= .venv-peers
-JOBS ?= 2
+# A worker more than the two cores that a computer has at least: it begins with the tests that wait for real time.
+JOBS ?= 3
 
 ifeq ($(OS),Windows_NT)
 BIN = $(VENV)/Scripts

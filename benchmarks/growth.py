@@ -29,7 +29,7 @@ from benchmarks.lab import FULL, Kind, lab, run
 _DOCS = Path(__file__).parents[1] / "docs"
 _SHIPPED = Path(__file__).parents[1] / "configs" / "campaigns"
 _ONE = Kind(FULL.campaign, "20 kHz", tbpw='["0.2 ms"]', cycles="[2]", t_off='["20 ms"]', t_dwell='["0.5 ms"]')
-_FEWEST_STEPS, _FEWEST_SAMPLES = 100, 1000
+_FEWEST_STEPS = 100
 # What the oscilloscope with the deepest memory records at which rate: it ends at 20 million samples.
 _DEEP = "gradient_injected_long_captures.yaml"
 _SCORED = {1_000_000: "50 kHz", 4_000_000: "200 kHz", 20_000_000: "1 MHz"}
@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument(
         "--most-steps", type=int, default=10_000, metavar="N", help="the largest session (10000; 0: none)"
     )
+    parser.add_argument("--least-samples", type=int, default=1000, metavar="N", help="the shortest capture (1000)")
     parser.add_argument("--most-samples", type=int, default=10**8, metavar="N", help="the longest (10^8; 0: none)")
     parser.add_argument("--keep-nothing", action="store_true", help="neither history nor curves")
     chosen = parser.parse_args()
@@ -78,7 +79,7 @@ def main() -> None:
         run(campaign, folder / "recorded", Silent())
         found = {
             "steps": list(_by_steps(folder, chosen.most_steps, console)) if chosen.most_steps else [],
-            "samples": list(_by_samples(folder, chosen.most_samples, console)) if chosen.most_samples else [],
+            "samples": list(_by_samples(folder, (chosen.least_samples, chosen.most_samples), console)),
         }
     for unit, curves in found.items():
         if curves:
@@ -109,10 +110,13 @@ def _by_steps(folder: Path, most: int, console: Console) -> Iterator[Curve]:
         yield _curve(name, sizes, found)
 
 
-def _by_samples(folder: Path, most: int, console: Console) -> Iterator[Curve]:
+def _by_samples(folder: Path, span: tuple[int, int], console: Console) -> Iterator[Curve]:
+    least, most = span
+    if most < least:
+        return
     for name in BY_SAMPLES:
         if name != "score":
-            sizes = _decades(_FEWEST_SAMPLES, most)
+            sizes = _decades(least, most)
             yield _curve(name, sizes, [_point(name, size, folder, console) for size in sizes])
     sizes, points = [], []
     for recorded, rate in _SCORED.items():

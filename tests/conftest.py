@@ -58,6 +58,11 @@ def served(lab: Lab) -> Iterator[tuple[Control, dict[str, Any]]]:
         process.wait()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that wait for real time come first: who waits leaves the processor to others, but not if he is the last."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What tests state in figures (``record_property("figure", text)``), in the log of every run."""
     reports = [report for found in terminalreporter.stats.values() for report in found]

@@ -12,7 +12,8 @@ from benchmarks.growth_point import BY_SAMPLES, BY_STEPS
 
 
 def test_every_kind_of_work_is_measured() -> None:
-    sizes = ("--most-steps", "100", "--most-samples", "1000000")
+    # One size of each: that growth is told from several, the next test shows.
+    sizes = ("--most-steps", "100", "--least-samples", "1000000", "--most-samples", "1000000")
     done = benchmark("benchmarks.growth", *sizes, "--keep-nothing", patience=5)
     assert done.returncode == 0, done.stderr
     rows = [[cell.strip() for cell in line.split("│")] for line in done.stdout.splitlines() if line.startswith("│")]

@@ -41,6 +41,7 @@ def power_cut(lab: Lab, control: Control) -> None:
     assert control.generator()["channels"]["1"]["output"], "nobody was left to switch it off"
 
 
+@pytest.mark.waits
 def test_after_a_restart_every_bench_is_safe_and_the_session_waits_for_a_person(
     lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_bench_that_a_run_has_in_hand_is_left_alone(
     assert f"process {run.pid} is at work on it" in booted.stdout
 
 
+@pytest.mark.waits
 def test_a_bench_that_does_not_answer_is_named_as_not_safe(
     lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
 ) -> None:
@@ -100,6 +102,7 @@ def test_a_bench_that_does_not_answer_is_named_as_not_safe(
     assert "cannot go on: its bench is not safe" in booted.stdout
 
 
+@pytest.mark.waits
 def test_a_bench_that_is_dark_keeps_no_other_on(
     lab: Lab, served: tuple[Control, dict[str, Any]], benches: Path
 ) -> None:

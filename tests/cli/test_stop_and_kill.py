@@ -63,6 +63,7 @@ def committed(lab: Lab) -> list[str]:
         return [attempt.step_id for attempt in session.attempts()]
 
 
+@pytest.mark.waits
 @posix_signals
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_stop_leaves_every_output_off(lab: Lab, served: Served, number: signal.Signals) -> None:
@@ -92,6 +93,7 @@ def test_a_stop_leaves_every_output_off(lab: Lab, served: Served, number: signal
     assert kinds.index("safety.made_safe") < kinds.index("run.interrupted"), "outputs first"
 
 
+@pytest.mark.waits
 @posix_signals
 def test_ctrl_c_again_and_again_still_leaves_every_output_off(lab: Lab, served: Served) -> None:
     control, hello = served
@@ -105,6 +107,7 @@ def test_ctrl_c_again_and_again_still_leaves_every_output_off(lab: Lab, served: 
     assert outputs(control) == {False}
 
 
+@pytest.mark.waits
 @posix_signals
 def test_a_killed_run_leaves_every_output_off_by_its_guardian(lab: Lab, served: Served) -> None:
     control, hello = served
@@ -134,6 +137,7 @@ def test_a_killed_run_leaves_every_output_off_by_its_guardian(lab: Lab, served: 
     assert copied == kinds, "the record shows what the guardian did"
 
 
+@pytest.mark.waits
 @posix_signals
 def test_a_second_run_on_the_same_bench_is_refused_and_says_who_has_it(lab: Lab, served: Served) -> None:
     control, hello = served
