@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aimdlab.scoring.codes import FloatArray
+from aimdlab.scoring.codes import BoolArray, FloatArray, Indices
 from aimdlab.signals.injected import InjectedSignal
 
 _FORGOTTEN = 40.0
@@ -50,14 +51,16 @@ class Played:
     rate: float
     stop_s: float
     _values: FloatArray = field(init=False)
+    _units: FloatArray = field(init=False)
     durations_s: FloatArray = field(init=False)
     begins_s: FloatArray = field(init=False)
     _period_s: float = field(init=False)
 
     def __post_init__(self) -> None:
-        values, durations_s, begins_s = _period(self.signal)
+        values, units, durations_s, begins_s = _period(self.signal)
         object.__setattr__(self, "_period_s", self.signal.period_s)
         object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_units", units)
         object.__setattr__(self, "durations_s", durations_s)
         object.__setattr__(self, "begins_s", begins_s)
 
@@ -72,14 +75,38 @@ class Played:
         phase_s -= self.begins_s.take(segment)
         return Places(segment, phase_s, elapsed_s, periods)
 
-    def pulses_s(self, until_s: float) -> tuple[FloatArray, FloatArray]:
-        """When pulses A and B begin and end in the capture, shape (k,); those that begin within ``until_s``."""
-        periods_s = np.arange(math.ceil(max(until_s, 0.0) / self._period_s) + 1)[:, None] * self._period_s
-        some = self._values != 0.0
-        begins_s = (periods_s + self.begins_s[some]).ravel()
-        ends_s = np.minimum((periods_s + (self.begins_s + self.durations_s)[some]).ravel(), self.stop_s)
-        inside = begins_s < min(until_s, self.stop_s)
-        return tuple(self.start_s + (1.0 + self.rate) * times_s[inside] for times_s in (begins_s, ends_s))
+    @property
+    def _of_pulses(self) -> BoolArray:
+        """Which segments of a period are pulses."""
+        pulses: BoolArray = self._values != 0.0
+        return pulses
+
+    def pulses_within(self, until_s: float) -> tuple[int, float]:
+        """How many pulses A and B begin within ``until_s`` from the beginning, and how long they last in all."""
+        until_s, some = min(until_s, self.stop_s), self._of_pulses
+        if until_s <= 0:
+            return 0, 0.0
+        begins_s, durations_s = self.begins_s[some], self.durations_s[some]
+        periods = math.floor(until_s / self._period_s)
+        begun = int((begins_s + periods * self._period_s).searchsorted(until_s))
+        count = periods * begins_s.size + begun
+        lasting_s = periods * float(durations_s.sum()) + float(durations_s[:begun].sum())
+        end_s = float(self._pulses_from_start(np.array([count - 1]))[1][0]) if count else 0.0
+        return count, (1.0 + self.rate) * (lasting_s - max(end_s - self.stop_s, 0.0))
+
+    def pulses_s(self, numbers: Indices) -> tuple[FloatArray, FloatArray]:
+        """When these pulses A and B, counted from 0, begin and end in the capture."""
+        begins_s, ends_s = self._pulses_from_start(numbers)
+        ends_s = np.minimum(ends_s, self.stop_s)
+        return self.start_s + (1.0 + self.rate) * begins_s, self.start_s + (1.0 + self.rate) * ends_s
+
+    def _pulses_from_start(self, numbers: Indices) -> tuple[FloatArray, FloatArray]:
+        some = self._of_pulses
+        periods, which = np.divmod(numbers, int(np.count_nonzero(some)))
+        periods_s = periods * self._period_s
+        begins_s = self.begins_s[some]
+        ends_s = begins_s + self.durations_s[some]
+        return periods_s + begins_s[which], periods_s + ends_s[which]
 
     def level(self, places: Places, a: float, b: float) -> FloatArray:
         """The signal itself with pulses A of height ``a`` and pulses B of ``-b``, shape (n,)."""
@@ -87,40 +114,38 @@ class Played:
         levels[(places.elapsed_s < 0) | (places.elapsed_s >= self.stop_s)] = 0.0
         return levels
 
-    def decay(self, places: Places, lag_s: float) -> FloatArray:
-        """What a lag leaves at each instant of where its segment began, shape (n,); serves several :meth:`lagged`."""
-        decay: FloatArray = np.exp(places.age_s * (-1.0 / lag_s))
-        return decay
+    def lagged(self, places: Places, lags_s: Sequence[float]) -> FloatArray:
+        """What pulses A of 1, and what pulses B of -1, make of first-order lags at rest before; and the pulses.
 
-    def lagged(self, places: Places, lag_s: float, *heights: tuple[float, float]) -> list[FloatArray]:
-        """The answers of one first-order lag, from rest, to pulses A and B of these heights; each of shape (n,).
-
-        Pulses B of a positive height are negative.
+        Returns:
+            Shape (lags + 1, 2, n): the answer of each lag, and last, without any, the signal itself.
         """
-        decay = np.exp(places.age_s * (-1.0 / lag_s))
-        begin, soon, stop = places.elapsed_s.searchsorted([0.0, _FORGOTTEN * lag_s, self.stop_s])
-        since_s = np.minimum(places.elapsed_s[begin:soon], self.stop_s)
-        from_rest = np.exp(since_s * (-1.0 / lag_s))
-        fading = np.exp((self.stop_s - places.elapsed_s[stop:]) / lag_s)
-        answers = []
-        for a, b in heights:
-            levels, settled = self.levels(a, b), self.periodic(lag_s, a, b)
-            answer = (settled - levels).take(places.segment)
-            answer *= decay
-            answer += levels.take(places.segment)
-            answer[:begin] = 0.0
-            answer[begin:soon] -= settled[0] * from_rest
-            answer[stop:] *= fading
-            answers.append(answer)
-        return answers
+        begin, stop = places.elapsed_s.searchsorted((0.0, self.stop_s)).tolist()
+        settled = np.array([_settled(self.signal, lag_s) for lag_s in lags_s])
+        rates = -1.0 / np.array(lags_s)
+        lines: FloatArray = np.concatenate((settled - self._units, self._units[None])).take(places.segment, axis=2)
+        answers, units = lines[:-1], lines[-1]
+        answers *= np.exp(np.multiply.outer(rates, places.age_s))[:, None]
+        answers += units
+        lines[:, :, :begin] = 0.0
+        for answer, first, lag_s in zip(answers, settled[:, :, :1], lags_s, strict=True):
+            soon = int(places.elapsed_s.searchsorted(_FORGOTTEN * lag_s))
+            if soon > begin:
+                since_s = np.minimum(places.elapsed_s[begin:soon], self.stop_s)
+                answer[:, begin:soon] -= first * np.exp(since_s * (-1.0 / lag_s))
+        if stop < units.shape[1]:
+            answers[:, :, stop:] *= np.exp(np.multiply.outer(rates, places.elapsed_s[stop:] - self.stop_s))[:, None]
+            units[:, stop:] = 0.0
+        return lines
 
-    def integral(self, places: Places, a: float, b: float) -> FloatArray:
-        """The integral of the signal from its beginning, shape (n,), in levels times seconds."""
-        levels = self.levels(a, b)
-        sums = np.concatenate(([0.0], np.cumsum(levels * self.durations_s)))
-        answer = sums[:-1][places.segment] + levels[places.segment] * places.age_s
-        answer += places.periods * sums[-1]
-        return answer
+    def areas_s(self, places: Places) -> FloatArray:
+        """The integrals of pulses A of 1, and of pulses B of -1, from the beginning; shape (2, n)."""
+        sums = np.cumsum(self._units * self.durations_s, axis=1)
+        areas: FloatArray = self._units.take(places.segment, axis=1)
+        areas *= places.age_s
+        areas += np.column_stack((np.zeros(2), sums[:, :-1])).take(places.segment, axis=1)
+        areas += places.periods * sums[:, -1:]
+        return areas
 
     def levels(self, a: float, b: float) -> FloatArray:
         """The level of every segment of the period, shape (m,)."""
@@ -129,36 +154,35 @@ class Played:
     def periodic(self, lag_s: float, a: float, b: float) -> FloatArray:
         """The lag at the beginning of every segment once the signal has gone on for ever, shape (m,)."""
         of_a, of_b = _settled(self.signal, lag_s)
-        return a * of_a + b * of_b
+        periodic: FloatArray = a * of_a + b * of_b
+        return periodic
 
 
 @lru_cache(maxsize=64)
-def _period(signal: InjectedSignal) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Value, duration and beginning of every segment of a period."""
+def _period(signal: InjectedSignal) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Value, duration and beginning of every segment of a period; of the values those of pulses A and B apart."""
     segments = signal.period_segments()
     durations_s = np.array([segment.duration_s for segment in segments])
     values = np.array([float(segment.value) for segment in segments])
     begins_s = np.concatenate(([0.0], np.cumsum(durations_s)[:-1]))
-    return _kept(values), _kept(durations_s), _kept(begins_s)
+    units = np.stack((np.maximum(values, 0.0), np.minimum(values, 0.0)))
+    return _kept(values), _kept(units), _kept(durations_s), _kept(begins_s)
 
 
 @lru_cache(maxsize=64)
-def _settled(signal: InjectedSignal, lag_s: float) -> tuple[FloatArray, FloatArray]:
-    """The lag at the beginning of every segment of a signal that goes on for ever: to pulses A of 1, and B of -1."""
-    segments = signal.period_segments()
-    kept = [math.exp(-segment.duration_s / lag_s) for segment in segments]
+def _settled(signal: InjectedSignal, lag_s: float) -> FloatArray:
+    """The lag at the beginning of every segment of a signal that goes on for ever, shape (2, m): to A of 1, B of -1."""
+    _, units, durations_s, begins_s = _period(signal)
     # Pulses A are the real part, pulses B the imaginary: both at once.
-    levels = [complex(max(segment.value, 0), min(segment.value, 0)) for segment in segments]
-    state = 0j
-    for level, keep in zip(levels, kept, strict=True):
+    levels = (units[0] + 1j * units[1]).tolist()
+    state, states = 0j, [0j]
+    for level, keep in zip(levels, np.exp(durations_s * (-1.0 / lag_s)).tolist(), strict=True):
         state = level + (state - level) * keep
-    state /= -math.expm1(-signal.period_s / lag_s)
-    states = []
-    for level, keep in zip(levels, kept, strict=True):
         states.append(state)
-        state = level + (state - level) * keep
-    settled = np.array(states)
-    return _kept(settled.real.copy()), _kept(settled.imag.copy())
+    # From rest so far; a period later as much of the beginning is left as has gone on for ever.
+    begun = states.pop() / -math.expm1(-signal.period_s / lag_s)
+    settled = np.array(states) + begun * np.exp(begins_s * (-1.0 / lag_s))
+    return _kept(np.stack((settled.real, settled.imag)))
 
 
 def _kept(array: FloatArray) -> FloatArray:

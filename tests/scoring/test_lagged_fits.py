@@ -12,8 +12,9 @@ from network_captures import NetworkBench, exposure_captures
 
 from aimdlab.scoring.codes import trace_of
 from aimdlab.scoring.lagged_answer import Grid, LaggedAnswer
-from aimdlab.scoring.lagged_leak import LeakFit, LeakPath
+from aimdlab.scoring.lagged_leak import LeakFit
 from aimdlab.scoring.lagged_pulses import fit_lagged_pulses
+from aimdlab.scoring.leak_model import LeakPath
 from aimdlab.scoring.played import Played
 from aimdlab.scoring.runs import Array, find_runs
 from aimdlab.signals.injected import InjectedSignal
@@ -59,12 +60,15 @@ def test_the_answer_behind_a_lag_is_that_of_the_steps(
     source, elapsed_s = held(played, 1.0, 0.9), (times_s - start_s) / (1 + rate)
     expected = Transfer(np.array([-1 / lag_s]), np.array([1 / lag_s]), 0.0).respond(source, elapsed_s)
     places = played.at(times_s)
-    assert played.lagged(places, lag_s, (1.0, 0.9))[0] == pytest.approx(expected, abs=1e-9)
+    (of_a, of_b), (a, b) = played.lagged(places, [lag_s])
+    assert of_a + 0.9 * of_b == pytest.approx(expected, abs=1e-9)
+    levels = [source.levels[source.piece_at(elapsed_s + by)] for by in (-1e-9, 1e-9)]
+    assert (a + 0.9 * b)[levels[0] == levels[1]] == pytest.approx(levels[0][levels[0] == levels[1]], abs=1e-12)
     areas = np.concatenate(([0.0], np.cumsum(source.levels[:-1] * np.diff(source.starts_s))))
     piece = source.piece_at(elapsed_s)
     area = areas[piece] + source.levels[piece] * (elapsed_s - source.starts_s[piece])
     wanted = np.where(elapsed_s < 0, 0.0, area)
-    assert played.integral(places, 1.0, 0.9) == pytest.approx(wanted, abs=1e-9)
+    assert (1.0, 0.9) @ played.areas_s(places) == pytest.approx(wanted, abs=1e-9)
     # The same sample by sample, in parts: points, and means over the interval, by the equation of the lag.
     points = LaggedAnswer(played, ((1.0, lag_s),), 1.0, 0.9, Grid(t0_s, 5e-5, 3000, averaged=False))
     means = LaggedAnswer(played, ((1.0, lag_s),), 1.0, 0.9, Grid(t0_s + 2.5e-5, 5e-5, 2999, averaged=True))
