@@ -11,7 +11,7 @@ import numpy as np
 from aimdlab.scoring.codes import FloatArray, Indices, Trace
 from aimdlab.scoring.coupling import Coupling, CouplingFit, active_samples
 from aimdlab.scoring.lagged_leak import Leak, LeakAnswer, LeakFit
-from aimdlab.scoring.residual import Kept, Residual, Totals
+from aimdlab.scoring.residual import Residual, Totals
 from aimdlab.scoring.runs import Samples, Stretches, stretches
 
 _IN_BURST = 0.05
@@ -161,7 +161,7 @@ class LaggedRemoval:
         if residual is None or leak.moved_v > max(device.u_step, _SAME * residual.leak_peak * device.scale):
             self._leak, self._answer = leak, self._fit.answer(leak, device.scale)
             about = (leak.parameters.offset - device.offset) / device.scale
-            residual = self._residual = Residual(device, Kept(self._answer), about)
+            residual = self._residual = Residual(device, self._answer, about)
         kept = residual.totals(excluded)
         gain_v = (leak.parameters.a + leak.parameters.b) / 2
         return Left(

@@ -11,36 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aimdlab.scoring.codes import GRAIN, BoolArray, FloatArray, Indices, blocks
-from aimdlab.scoring.runs import RunFinder, Runs, Samples, Signal, Stretches, stretches
+from aimdlab.scoring.runs import Array, RunFinder, Runs, Samples, Stretches
 
 _TAKEN = 1 << 12
 """Samples that are computed at once where single ones are wanted."""
 _KEPT = 1 << 20
-"""Up to so many samples a leak is computed once and kept."""
-
-
-class Kept:
-    """Samples that are computed once if they are few, and again whenever they are asked for if they are many."""
-
-    def __init__(self, samples: Samples) -> None:
-        self._samples = samples
-        self._values: FloatArray | None = None
-        if samples.n <= _KEPT:
-            self._values = np.empty(samples.n)
-            for start, stop in blocks(samples.n):
-                self._values[start:stop] = samples.part(start, stop)
-
-    @property
-    def n(self) -> int:
-        """Number of samples."""
-        return self._samples.n
-
-    def part(self, start: int, stop: int) -> Signal:
-        """Samples ``start`` up to, not including, ``stop``."""
-        return self._samples.part(start, stop) if self._values is None else self._values[start:stop]
+"""Up to so many samples a residual is computed once and kept."""
+_TOGETHER = 1 << 6
+"""Grains that are worked on at a time."""
+_NONE = -1
 
 
 @dataclass(frozen=True)
@@ -86,12 +67,11 @@ class _Sums:
     totals: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)
 
-    def add(self, part: FloatArray, n: int) -> None:
-        """A part that begins with a grain, 0 where ``n`` does not count a sample."""
+    def add(self, rows: FloatArray, n: int) -> None:
+        """A row for each grain, 0 where ``n`` does not count a sample."""
         self.n += n
-        for rows in _rows(part):
-            self.totals += rows.sum(axis=1).tolist()
-            self.squares += np.einsum("ij,ij->i", rows, rows).tolist()
+        self.totals += rows.sum(axis=1).tolist()
+        self.squares += np.vecdot(rows, rows).tolist()
 
     def done(self) -> Totals:
         """All of it, added up without rounding."""
@@ -114,14 +94,19 @@ class Residual:
         self.n = device.n
         self._last: tuple[Stretches, Totals] | None = None
         count = -(-self.n // GRAIN)
+        self._bounds = np.minimum(np.arange(count + 1) * GRAIN, self.n)
+        self._sizes = np.diff(self._bounds)
         self._low, self._high, self._total, self._square, self._leak_peak = (np.zeros(count) for _ in range(5))
+        # In whole grains, 0 behind the last sample.
+        kept = count * GRAIN if self.n <= _KEPT else 0
+        self._rest, self._leaks = np.empty(kept), np.empty(kept if leak is not None else 0)
         for start, stop in blocks(self.n):
             self._look_at(start, stop)
 
     @property
     def leak(self) -> Samples | None:
         """What is taken off."""
-        return self._leak
+        return self._leak if self._leak is None or not self._leaks.size else Array(self._leaks[: self.n])
 
     @property
     def leak_peak(self) -> float:
@@ -129,43 +114,47 @@ class Residual:
         return float(self._leak_peak.max(initial=0.0))
 
     def part(self, start: int, stop: int) -> FloatArray:
-        """Samples ``start`` up to, not including, ``stop``, relative to the level."""
-        device = self._device.part(start, stop)
-        if self._leak is None:
-            return np.asarray(device - self.about, dtype=np.float64)
-        rest = np.subtract(device, self._leak.part(start, stop), dtype=np.float64)
+        """Samples ``start`` up to, not including, ``stop``, relative to the level; to be read only."""
+        if self._rest.size:
+            return self._rest[start:stop]
+        rest = self._device.part(start, stop).astype(np.float64)
+        if self._leak is not None:
+            rest -= self._leak.part(start, stop)
         rest -= self.about
         return rest
 
     def runs(self, level: float, high: float, low: float, sign: int) -> Runs:
         """Runs of this times ``sign``, relative to ``level``."""
+        some = np.flatnonzero((self._high - level if sign > 0 else level - self._low) >= low)
+        # After grains that the next does not follow comes one that is below.
+        order = np.repeat(some, 1 + (np.diff(some, append=-1) != 1) * (some != self._low.size - 1))
+        order[1:][order[1:] == order[:-1]] = _NONE
         finder = RunFinder(high, low, sign)
-        highest = self._high - level if sign > 0 else level - self._low
-        for start, stop in self._grouped(highest >= low):
-            finder.skip(start)
-            finder.add(self.part(start, stop) - level)
-        finder.skip(self.n)
-        return finder.runs()
+        for which in _batches(order):
+            rows = self._rows(np.maximum(which, 0)) - level
+            rows[which == _NONE] = -sign * math.inf
+            finder.add(rows.ravel()[: self._recorded(which)])
+        return _moved(finder.runs(), order, self.n)
 
     def totals(self, outside: Stretches) -> Totals:
         """Of all samples that are not within the stretches."""
         if self._last is not None and self._last[0] is outside:
             return self._last[1]
-        whole, broken, n = self._grains(outside)
-        sums = _Sums(n, self._total[whole].tolist(), self._square[whole].tolist())
-        for start, stop in self._grouped(broken):
-            part, keep = self.part(start, stop), ~outside.mask(start, stop)
-            sums.add(part * keep, int(np.count_nonzero(keep)))
+        whole, broken = self._grains(outside)
+        sums = _Sums(int(self._sizes[whole].sum()), self._total[whole].tolist(), self._square[whole].tolist())
+        for which in _batches(broken):
+            keep = self._keep(which, outside)
+            sums.add(self._rows(which) * keep, int(np.count_nonzero(keep)))
         self._last = outside, sums.done()
         return self._last[1]
 
     def peak(self, level: float, outside: Stretches) -> float:
         """The largest distance from ``level`` of the samples that are not within the stretches; 0 of none."""
-        whole, broken, _ = self._grains(outside)
+        whole, broken = self._grains(outside)
         extremes = [*self._low[whole].tolist(), *self._high[whole].tolist()]
-        for start, stop in self._grouped(broken):
-            kept = self.part(start, stop)[~outside.mask(start, stop)]
-            extremes += [float(kept.min()), float(kept.max())] if kept.size else []
+        for which in _batches(broken):
+            kept = self._rows(which)[self._keep(which, outside)]
+            extremes += [float(kept.min()), float(kept.max())]
         return max((abs(extreme - level) for extreme in extremes), default=0.0)
 
     def by_leak(self, threshold: float, outside: Stretches) -> tuple[Totals, Totals, float]:
@@ -174,18 +163,21 @@ class Residual:
         What is within the stretches counts for the mean square only.
         """
         inside, squares = _Sums(), _Sums()
-        for start, stop in self._grouped(self._leak_peak > threshold):
-            leak = self._leak_part(start, stop)
+        for which in _batches(np.flatnonzero(self._leak_peak > threshold)):
+            leak = self._rows(which, of_leak=True)
             within = np.abs(leak) > threshold
             squares.add(leak * within, int(np.count_nonzero(within)))
-            if outside.touches(start, stop):
-                within &= ~outside.mask(start, stop)
-            inside.add(self.part(start, stop) * within, int(np.count_nonzero(within)))
+            if outside.touches(int(which[0]) * GRAIN, (int(which[-1]) + 1) * GRAIN):
+                within &= self._keep(which, outside)
+            inside.add(self._rows(which) * within, int(np.count_nonzero(within)))
         found, everything = squares.done(), self.totals(outside)
         return inside.done(), everything.without(inside.done()), found.square / max(found.n, 1)
 
     def take(self, at: Indices) -> FloatArray:
         """These samples, of any shape and in any order, relative to the level."""
+        if self._rest.size:
+            taken: FloatArray = self._rest[at]
+            return taken
         flat = at.ravel()
         order = np.argsort(flat, kind="stable")
         ascending = flat[order]
@@ -200,48 +192,85 @@ class Residual:
         return taken.reshape(at.shape)
 
     def _look_at(self, start: int, stop: int) -> None:
-        part = self.part(start, stop)
-        leak = self._leak_part(start, stop) if self._leak is not None else None
-        grain = start // GRAIN
-        for rows in _rows(part):
-            of = slice(grain, grain + len(rows))
-            self._low[of], self._high[of] = rows.min(axis=1), rows.max(axis=1)
-            self._total[of], self._square[of] = rows.sum(axis=1), np.einsum("ij,ij->i", rows, rows)
-            grain += len(rows)
-        if leak is not None:
-            grain = start // GRAIN
-            for rows in _rows(leak):
-                of = slice(grain, grain + len(rows))
-                self._leak_peak[of] = np.maximum(rows.max(axis=1), -rows.min(axis=1))
-                grain += len(rows)
+        first, size = start // GRAIN, stop - start
+        last = first - (-size // GRAIN)
+        rest, leak = (
+            kept[first * GRAIN : last * GRAIN] if kept.size else np.empty((last - first) * GRAIN)
+            for kept in (self._rest, self._leaks)
+        )
+        rest[:size] = self._device.part(start, stop)
+        rest[size:] = leak[size:] = 0.0
+        if self._leak is not None:
+            leak[:size] = self._leak.part(start, stop)
+            rest[:size] -= leak[:size]
+            rows = leak.reshape(-1, GRAIN)
+            self._leak_peak[first:last] = np.maximum(rows.max(axis=1), -rows.min(axis=1))
+        rest[:size] -= self.about
+        rows = rest.reshape(-1, GRAIN)
+        self._total[first:last], self._square[first:last] = rows.sum(axis=1), np.vecdot(rows, rows)
+        self._low[first:last], self._high[first:last] = rows.min(axis=1), rows.max(axis=1)
+        if size % GRAIN:
+            recorded = rows[-1, : size % GRAIN]
+            self._low[last - 1], self._high[last - 1] = recorded.min(), recorded.max()
 
-    def _leak_part(self, start: int, stop: int) -> FloatArray:
-        if self._leak is None:
-            return np.zeros(stop - start)
-        return np.asarray(self._leak.part(start, stop), dtype=np.float64)
-
-    def _grains(self, outside: Stretches) -> tuple[BoolArray, BoolArray, int]:
-        """Which grains are not touched by the stretches, which are in part, and the samples of the former."""
-        bounds = np.minimum(np.arange(self._low.size + 1) * GRAIN, self.n)
-        sizes, taken = np.diff(bounds), np.diff(outside.before(bounds))
+    def _grains(self, outside: Stretches) -> tuple[BoolArray, Indices]:
+        """Which grains are not touched by the stretches, and those that are in part."""
+        taken = np.diff(outside.before(self._bounds))
         whole = taken == 0
-        return whole, ~whole & (taken < sizes), int(sizes[whole].sum())
+        return whole, np.flatnonzero(~whole & (taken < self._sizes))
 
-    def _grouped(self, grains: BoolArray) -> Iterator[tuple[int, int]]:
-        """Parts that these grains make up, none longer than a block."""
-        found = self._samples_of(grains)
-        for begin, end in zip(found.begin.tolist(), found.end.tolist(), strict=True):
-            yield from blocks(end, begin)
+    def _rows(self, which: Indices, *, of_leak: bool = False) -> FloatArray:
+        """The samples of some grains, or their leak, a row each, 0 behind the last; to be read only."""
+        kept = self._leaks if of_leak else self._rest
+        if kept.size:
+            rows = kept.reshape(-1, GRAIN)
+            first, last = int(which[0]), int(which[-1])
+            neighbours = last - first == which.size - 1 and bool((np.diff(which) == 1).all())
+            return rows[first : last + 1] if neighbours else rows[which]
+        computed = np.zeros((which.size, GRAIN))
+        for row, grain in zip(computed, which.tolist(), strict=True):
+            start, stop = self._bounds[grain : grain + 2].tolist()
+            if not of_leak:
+                row[: stop - start] = self.part(start, stop)
+            elif self._leak is not None:
+                row[: stop - start] = self._leak.part(start, stop)
+        return computed
 
-    def _samples_of(self, grains: BoolArray) -> Stretches:
-        which = np.flatnonzero(grains)
-        return stretches(which * GRAIN, np.minimum((which + 1) * GRAIN, self.n), self.n)
+    def _keep(self, which: Indices, outside: Stretches) -> BoolArray:
+        """Shape of :meth:`_rows`: the samples of some grains that are not within the stretches."""
+        begin, end = (_among(which, at) for at in (outside.begin, outside.end))
+        some = end > begin
+        keep = ~Stretches(begin[some], end[some], which.size * GRAIN).mask(0, which.size * GRAIN)
+        keep[self._recorded(which) :] = False
+        return keep.reshape(-1, GRAIN)
+
+    def _recorded(self, which: Indices) -> int:
+        """How many samples there are of some grains, the one at the capture's end, if any, being the last of them."""
+        return which.size * GRAIN - (int(self._bounds.size - 1) * GRAIN - self.n) * int(
+            which[-1] == self._bounds.size - 2
+        )
 
 
-def _rows(part: FloatArray) -> Iterator[NDArray[np.float64]]:
-    """A part as rows of one grain each, and what is left of it."""
-    whole = part.size // GRAIN * GRAIN
-    if whole:
-        yield part[:whole].reshape(-1, GRAIN)
-    if whole < part.size:
-        yield part[whole:].reshape(1, -1)
+def _batches(grains: Indices) -> Iterator[Indices]:
+    """Grains that are worked on at once."""
+    for first in range(0, grains.size, _TOGETHER):
+        yield grains[first : first + _TOGETHER]
+
+
+def _among(which: Indices, at: Indices) -> Indices:
+    """Where samples are if only some grains, which ascend, are left; those of others, where the next grain begins."""
+    grain = at // GRAIN
+    row = which.searchsorted(grain)
+    there = which[np.minimum(row, which.size - 1)] == grain
+    return row * GRAIN + np.where(there, at - grain * GRAIN, 0)
+
+
+def _moved(runs: Runs, order: Indices, n: int) -> Runs:
+    """Runs found in grains one behind the other, where they are; see :meth:`Residual.runs`."""
+    before = np.concatenate(([_NONE], order[:-1]))
+    begin = np.append(np.where(order == _NONE, before + 1, order) * GRAIN, n)
+
+    def moved(at: Indices) -> Indices:
+        return begin[at // GRAIN] + at % GRAIN
+
+    return Runs(moved(runs.start), moved(runs.last), moved(runs.stop), n)
