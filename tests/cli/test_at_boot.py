@@ -12,7 +12,8 @@ import pytest
 
 from aimdlab.bench.guardian.log import read_log
 from command_line import COMMAND, Control, Lab, wait_for
-from patience import LIMIT_S
+from patience import LIMIT_S, refusing_port
+from resumed import held
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -33,12 +34,31 @@ def power_cut(lab: Lab, control: Control) -> None:
         assert run.stdin is not None
         run.stdin.write("yes\n")
         run.stdin.flush()
-        wait_for(lambda: control.generator()["channels"]["1"]["output"], within=run)
-        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGSTOP)  # before it can do anything
-        run.kill()
-        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGKILL)
+
+        def stands_still_while_on() -> bool:
+            if not is_on(control):
+                return False
+            os.kill(run.pid, signal.SIGSTOP)  # else the exposure might end before both are gone
+            if is_on(control):
+                return True
+            os.kill(run.pid, signal.SIGCONT)
+            return False
+
+        wait_for(stands_still_while_on, within=run)
+        gone_with_its_guardian(lab, run)
         run.communicate(timeout=LIMIT_S)
-    assert control.generator()["channels"]["1"]["output"], "nobody was left to switch it off"
+    assert is_on(control), "nobody was left to switch it off"
+
+
+def is_on(control: Control) -> bool:
+    return bool(control.generator()["channels"]["1"]["output"])
+
+
+def gone_with_its_guardian(lab: Lab, run: subprocess.Popen[str]) -> None:
+    guardian = int(read_log(lab.session)[0].data["guardian"])
+    os.kill(guardian, signal.SIGSTOP)  # before it can do anything
+    run.kill()
+    os.kill(guardian, signal.SIGKILL)
 
 
 @pytest.mark.waits
@@ -56,7 +76,7 @@ def test_after_a_restart_every_bench_is_safe_and_the_session_waits_for_a_person(
     assert found["benches"] == [
         {"bench": str(lab.bench), "off": ["generator", "oscilloscope"], "in_use": "", "problems": {}},
     ]
-    assert not control.generator()["channels"]["1"]["output"]
+    assert not is_on(control)
     assert [(session["session"], session["happening"]) for session in found["sessions"]] == [
         (str(lab.session), "waits"),
     ]
@@ -94,8 +114,9 @@ def test_a_bench_that_does_not_answer_is_named_as_not_safe(
     lab.make_real(hello)
     power_cut(lab, control)
     resource = next(entry["resource"] for entry in hello["instruments"] if entry["instrument"] == "generator")
-    lab.change(lab.bench, resource, "TCPIP::127.0.0.1::1::SOCKET")
-    booted = lab.cli("doctor", "--at-boot", "--wait", "0")
+    with refusing_port() as port:
+        lab.change(lab.bench, resource, f"TCPIP::127.0.0.1::{port}::SOCKET")
+        booted = lab.cli("doctor", "--at-boot", "--wait", "0")
     assert booted.returncode == 3
     assert "NOT SAFE, switch off by hand now." in booted.stdout
     assert "generator" in booted.stdout
@@ -109,21 +130,22 @@ def test_a_bench_that_is_dark_keeps_no_other_on(
     control, hello = served
     lab.make_real(hello)
     power_cut(lab, control)
-    text, dark = lab.bench.read_text(encoding="utf-8"), lab.bench.with_name("a_dark_one.yaml")
-    for entry in hello["instruments"]:
-        if entry["instrument"] == "generator":  # the oscilloscope is shared
-            text = text.replace(entry["resource"], "TCPIP::127.0.0.1::1::SOCKET")
-    dark.write_text(text, encoding="utf-8")
-    (benches / "benches/0.json").write_text(json.dumps({"bench": str(dark)}), encoding="utf-8")
-    (benches / "benches/1.json").write_text("{", encoding="utf-8")
-    with subprocess.Popen(
-        [*COMMAND, "doctor", "--at-boot", "--json", "--wait", str(LIMIT_S)],
-        cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-    ) as booted:  # fmt: skip
-        wait_for(lambda: not control.generator()["channels"]["1"]["output"], within=booted)
-        assert booted.poll() is None, "it still calls the other one"
-        booted.kill()
-    short = lab.cli("doctor", "--at-boot", "--wait", "0")
+    with refusing_port() as port:
+        text, dark = lab.bench.read_text(encoding="utf-8"), lab.bench.with_name("a_dark_one.yaml")
+        for entry in hello["instruments"]:
+            if entry["instrument"] == "generator":  # the oscilloscope is shared
+                text = text.replace(entry["resource"], f"TCPIP::127.0.0.1::{port}::SOCKET")
+        dark.write_text(text, encoding="utf-8")
+        (benches / "benches/0.json").write_text(json.dumps({"bench": str(dark)}), encoding="utf-8")
+        (benches / "benches/1.json").write_text("{", encoding="utf-8")
+        with subprocess.Popen(
+            [*COMMAND, "doctor", "--at-boot", "--json", "--wait", str(LIMIT_S)],
+            cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        ) as booted:  # fmt: skip
+            wait_for(lambda: not is_on(control), within=booted)
+            assert booted.poll() is None, "it still calls the other one"
+            booted.kill()
+        short = lab.cli("doctor", "--at-boot", "--wait", "0")
     assert short.returncode == 3
     assert "1.json: NOT SAFE, switch off by hand now. this note of a bench is damaged" in short.stdout
     assert f"{lab.bench}: safe: generator, oscilloscope" in short.stdout
@@ -132,14 +154,8 @@ def test_a_bench_that_is_dark_keeps_no_other_on(
 def test_a_session_that_may_goes_on_by_itself_after_a_restart(lab: Lab, benches: Path) -> None:
     lab.fewer_steps()
     lab.change(lab.campaign, "tests:\n", "unattended: {resume: true}\ntests:\n")
-    with subprocess.Popen(
-        [*COMMAND, "run", str(lab.campaign), "--session", str(lab.session)],
-        cwd=lab.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as run:  # fmt: skip
-        wait_for(lambda: len(list(lab.session.glob("attempts/*.h5"))) > 1, within=run)
-        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGSTOP)
-        run.kill()
-        os.kill(int(read_log(lab.session)[0].data["guardian"]), signal.SIGKILL)
+    with held(lab, "committed", 2, "run", lab.campaign, "--session", lab.session) as run:
+        gone_with_its_guardian(lab, run)
     booted = json.loads(lab.cli("doctor", "--at-boot", "--json").stdout)
     assert booted["benches"] == [], "of a simulated bench nothing is on"
     assert [session["happening"] for session in booted["sessions"]] == ["gone on"]

@@ -67,12 +67,12 @@ def test_another_instrument_than_the_bench_file_says(
     refused(lab, 3, lab.bench.name, f"key instruments.generator.identity.{field}", "answered", command=command)
 
 
-def make_real(lab: Lab, generator: str, oscilloscope: str) -> None:
+def make_real(lab: Lab, generator: str, oscilloscope: str, timeout: str = "60 s") -> None:
     lab.change(lab.bench, "simulated:\n  world: ../worlds/robust_pacemaker.yaml\n", "")
     lab.change(
         lab.bench,
         "driver: keysight_33500b\n",
-        f"driver: keysight_33500b\n    resource: {generator}\n    timeout: '1 s'\n",
+        f"driver: keysight_33500b\n    resource: {generator}\n    timeout: {timeout}\n",
     )
     lab.change(
         lab.bench, "driver: keysight_infiniivision\n", f"driver: keysight_infiniivision\n    resource: {oscilloscope}\n"
@@ -88,7 +88,7 @@ def test_an_instrument_that_is_not_there(lab: Lab) -> None:
 def test_an_instrument_that_never_answers(lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        make_real(lab, f"TCPIP::127.0.0.1::{port}::SOCKET", f"TCPIP::127.0.0.1::{port}::SOCKET")
+        make_real(lab, f"TCPIP::127.0.0.1::{port}::SOCKET", f"TCPIP::127.0.0.1::{port}::SOCKET", "1 s")
         refused(lab, 3, lab.bench.name, "instruments.generator", "*IDN?")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -76,8 +77,9 @@ def after_some_attempts(chance: random.Random, most: int) -> Moment:
 
     def wait(run: subprocess.Popen[str], session: Path) -> None:
         wanted = len(list(session.glob("attempts/*.h5"))) + chance.randint(1, most)
+        pause = threading.Event()
         while run.poll() is None and len(list(session.glob("attempts/*.h5"))) < wanted:
-            pass
+            pause.wait(0.01)  # between two looks
         run.wait(timeout=chance.uniform(0, 0.3))
 
     return wait
