@@ -39,8 +39,8 @@ def write_attempt(group: h5py.Group, attempt: Attempt, record: StoredRecord, cap
 
     One capture is asked for after the other, so that who gives them need not keep what is written.
     """
-    group.attrs["format"] = _FORMAT
-    hdf5.write_text(group, "record", record.text).attrs["sha256"] = record.sha256
+    hdf5.write_attribute(group, "format", _FORMAT)
+    hdf5.write_attribute(hdf5.write_text(group, "record", record.text), "sha256", record.sha256)
     codes = group.create_group("codes")
     chunks = [write_codes(codes, f"{position:04d}", packed) for position, packed in enumerate(captures)]
     readings = group.create_group("readings")

@@ -73,7 +73,7 @@ def make_record(attempt: Attempt, captures: Sequence[PackedCodes], *, index: int
         {**_shallow(capture), "codes": packed.description}
         for capture, packed in zip(attempt.captures, captures, strict=True)
     ]
-    text = canonical.encode(
+    plain = canonical.to_json(
         {
             "attempt": described,
             "format_version": FORMAT_VERSION,
@@ -82,12 +82,16 @@ def make_record(attempt: Attempt, captures: Sequence[PackedCodes], *, index: int
             "software": f"aimdlab {aimdlab.__version__}",
         }
     )
-    return parse_record(text)
+    text = canonical.text_of(plain)
+    return _record(canonical.as_object(canonical.decoded(plain, text)), text)
 
 
 def parse_record(text: str) -> StoredRecord:
     """The link that a canonical text holds; ValueError if it is none."""
-    record = canonical.decode_object(text)
+    return _record(canonical.decode_object(text), text)
+
+
+def _record(record: dict[str, Any], text: str) -> StoredRecord:
     try:
         shapes.check_link(record)
     except ValueError as error:

@@ -68,7 +68,12 @@ def encode(value: object) -> str:
 
     Raises TypeError for anything else: a record never holds what it cannot give back.
     """
-    return json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text_of(to_json(value))
+
+
+def text_of(plain: Json) -> str:
+    """The canonical text of what :func:`to_json` gave."""
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def decode(text: str) -> Json:
@@ -94,9 +99,18 @@ def check_decodable(text: str) -> None:
         raise ValueError("it holds half a character")
 
 
+def decoded(plain: Json, text: str) -> Json:
+    """The value of ``text``, which is that of ``plain``; both are the same unless a key stands for something else."""
+    return decode(text) if '"$' in text else plain
+
+
 def decode_object(text: str) -> dict[str, Any]:
     """The value of a canonical text that must be an object; ValueError otherwise."""
-    value = decode(text)
+    return as_object(decode(text))
+
+
+def as_object(value: Json) -> dict[str, Any]:
+    """The value, if it is an object; ValueError otherwise."""
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - to the reader it is bad text, not a bad type
     return value

@@ -156,7 +156,7 @@ class EventLog:
         durable: bool,
     ) -> None:
         """Append one event; the lock is held."""
-        fields: dict[str, Any] = {
+        event: dict[str, Any] = {
             "n": self._end.n,
             "utc": stamp.text,
             "monotonic_s": stamp.monotonic_s,
@@ -167,8 +167,9 @@ class EventLog:
             "data": {**data, **self._facts},
             "previous": self._end.previous,
         }
-        digest = canonical.sha256(canonical.encode(fields))
-        line = (canonical.encode({**fields, "sha256": digest}) + "\n").encode()
+        fields = canonical.as_object(canonical.to_json(event))
+        digest = canonical.sha256(canonical.text_of(fields))
+        line = (canonical.text_of({**fields, "sha256": digest}) + "\n").encode()
         if len(line) > LARGEST_LINE_BYTES:
             raise RecordError(f"{self.path}: the event {kind!r} is too long to be read again: {len(line)} bytes")
         after = _End(self._end.n + 1, digest, self._end.size + len(line))

