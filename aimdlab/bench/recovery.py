@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from typing import TypeVar
 
 from aimdlab.bench.bench import Bench, Connected
@@ -70,8 +72,17 @@ class Recovery:
 
     def check_restarts(self) -> None:
         """InstrumentRestartedError if an instrument was switched off and on since it was initialised."""
-        for name, connected in self._bench.instruments.items():
+        restarted: set[str] = set()
+
+        def ask(connected: Connected) -> None:
             if _ask_restarted(connected):
+                restarted.add(connected.equipment.name)
+
+        with ExitStack() as asking:
+            for name, connected in reversed(self._bench.instruments.items()):
+                asking.enter_context(self._bench.meanwhile(name, partial(ask, connected)))
+        for name in self._bench.instruments:
+            if name in restarted:
                 raise InstrumentRestartedError(
                     "it was switched off and on, or lost its power, in between: what it was set to is lost. Look at "
                     "its mains plug and switch.",

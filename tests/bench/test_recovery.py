@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from aimdlab.bench.bench import Connected
+from aimdlab.bench.bench import Bench, Connected
 from aimdlab.bench.clock import Clock, RealClock, VirtualClock
 from aimdlab.bench.link import VisaLink
 from aimdlab.bench.recovery import Recovery, kind_of
@@ -144,6 +145,7 @@ def made(instrument: Instrument) -> Iterator[Make]:
         bench: Any = SimpleNamespace(
             instruments={"source": connected}, clock=clock, events=Events(), make_safe=action.act
         )
+        bench.meanwhile = partial(Bench.meanwhile, bench)
         return Recovery(bench, limit_s, attention), bench
 
     yield make

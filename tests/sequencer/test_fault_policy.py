@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aimdlab.bench import bench as connected_bench
 from aimdlab.bench.roles import Role
 from aimdlab.config.faults import Faults
 from aimdlab.errors import (
@@ -110,6 +111,8 @@ class Amplifier:
 
 class Bench:
     """A bench whose time stands still, with an amplifier."""
+
+    meanwhile = connected_bench.Bench.meanwhile
 
     def __init__(self, session: SessionFolder) -> None:
         self.clock, self.events, self.operator = self, session.events, self

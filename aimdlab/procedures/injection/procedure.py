@@ -78,10 +78,12 @@ class InjectionProcedure:
         self._scope: Oscilloscope = bench.monitor(DEVICE_MONITOR)[0]
         self._step: Step | None = None
         self._recorded: tuple[Step, Acquisitions] | None = None
+        self._unready: InstrumentError | None = None  # why the oscilloscope is not set up for the exposure
+        self._is_off = False
 
     def prepare(self, step: Step) -> None:
         """Waveform loaded at its level, amplifier enabled, output on; the baseline leaves every output off."""
-        self._step = step
+        self._step, self._unready, self._is_off = step, None, False
         if step.kind == PERSON or _is_quiet(step):
             self._generator.set_output(self._channel, False)
             return
@@ -121,6 +123,8 @@ class InjectionProcedure:
             return Exposure((), (self._settings_read(),), 0.0)
         step, setups = self._now()
         started_s = self._bench.clock.now_s()
+        if self._unready is not None:
+            raise self._unready
         if _is_quiet(step):
             done = self._acquire(setups.exposure, self._scope.force_trigger)
             if not done:
@@ -132,16 +136,19 @@ class InjectionProcedure:
             done = self._acquire(setups.exposure, lambda: self._generator.trigger(self._channel))
         if not done:
             return Exposure((), (), self._bench.clock.now_s() - started_s)
-        captures, fault = self._fetch_monitors(BASELINE if _is_quiet(step) else EXPOSURE)
+        captures, fault = self._fetch_monitors(BASELINE) if _is_quiet(step) else self._fetch_while_switching_off()
         return Exposure(captures, (), step.exposure_s, fault)
 
     def finish(self) -> None:
         """Output off, amplifier disabled; a fault that the amplifier reports is raised: AmplifierTripError."""
-        self._generator.set_output(self._channel, False)
+        if not self._is_off:
+            self._generator.set_output(self._channel, False)
         try:
             self._require_no_trip()
         finally:
             self._amplifier.set_enabled(False)
+        if self._unready is not None:
+            raise self._unready
 
     @classmethod
     def features(
@@ -193,7 +200,10 @@ class InjectionProcedure:
         self._generator.load(self._channel, replace(waveform, repeats=1), peak_v)
 
     def _prove(self, step: Step, setup: ScopeSetup) -> Proof:
-        """One burst, recorded, and again while a device pulse that falls into it clips."""
+        """One burst, recorded, and again while a device pulse that falls into it clips.
+
+        Once that is fetched, the oscilloscope is set up for the exposure while the level is proven.
+        """
         self._generator.set_repeats(self._channel, 1)
         period_s = signal_from_flat(step.parameters).period_s
         interval_s = GradientInjectedScoring.from_flat(step.scoring).expected_interval_s
@@ -211,12 +221,20 @@ class InjectionProcedure:
                 self._require_no_trip()
                 return Proof(Verification((), False, f"the oscilloscope saw {what}"))
             capture = self._fetch(INJECTION_MONITOR, VERIFY)
-            self._bench.clock.sleep_until(rests_s)
             if not clipped_at(capture).size:
                 break
             # Another moment of the device's interval, lest signal and pacing stay in step.
+            self._bench.clock.sleep_until(rests_s)
             self._bench.clock.sleep(_OTHER_PHASE * interval_s)
-        proof = prove(capture, step)
+        proof: Proof | None = None
+        try:
+            with self._setting_up(self._now()[1].exposure):
+                proof = prove(capture, step)
+                self._bench.clock.sleep_until(rests_s)
+        except InstrumentError as fault:
+            if proof is None:
+                raise
+            self._unready = fault  # told once what was recorded is handed over
         if not proof.verification.proven:
             self._require_no_trip()
         return proof
@@ -252,6 +270,25 @@ class InjectionProcedure:
             except InstrumentError as fault:
                 return captures, fault
         return captures, None
+
+    def _fetch_while_switching_off(self) -> tuple[tuple[Capture, ...], InstrumentError | None]:
+        """The same of an exposure, whose burst is over; a fault of either instrument costs nothing that was fetched."""
+
+        def switch_off() -> None:
+            self._generator.set_output(self._channel, False)
+            self._is_off = True
+
+        generator = self._bench.file.roles[Role.SIGNAL_GENERATOR.value].instrument
+        captures: tuple[Capture, ...] = ()
+        fault: InstrumentError | None = None
+        try:
+            with self._bench.meanwhile(generator, switch_off):
+                captures, fault = self._fetch_monitors(EXPOSURE)
+        except InstrumentError as struck:
+            if not captures:
+                raise
+            fault = fault or struck
+        return captures, fault
 
     def _fetch(self, monitor: str, kind: str) -> Capture:
         scope, entry = self._bench.monitor(monitor)

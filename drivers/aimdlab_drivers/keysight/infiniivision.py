@@ -128,7 +128,6 @@ class KeysightInfiniiVision(ScpiDriver):
         planned = self._planned(setup)
         return planned.window_s / 2 - planned.position_s, planned.window_s / 2 + planned.position_s
 
-    @one_job
     def configure(self, setup: ScopeSetup) -> None:
         """Set inputs, time base and trigger; InstrumentRefusal if the instrument makes something else of it.
 
@@ -136,8 +135,11 @@ class KeysightInfiniiVision(ScpiDriver):
         are asked back each time; the setup that it stands ready for costs nothing.
         """
         planned = self._planned(setup)
-        if self._held is not None and self._plan == planned and not self._acquiring:
-            return
+        if self._held is None or self._plan != planned or self._acquiring:
+            self._set(planned)
+
+    @one_job
+    def _set(self, planned: Plan) -> None:
         held, self._held = self._held, None  # in doubt nothing is held
         self._plan = None
         self._forget_acquisition()
