@@ -90,23 +90,23 @@ class LaggedAnswer:
         total = int(lengths.sum())
         if not total:
             return answer
-        of = np.repeat(self._which[some], lengths)
         everywhere = total == end - start
         if everywhere:
             at, age_s = np.empty(0, dtype=np.intp), np.arange(start, end, dtype=np.float64)
         else:
             at = np.repeat(begin - np.cumsum(lengths) + lengths, lengths) + np.arange(total)
             age_s = at.astype(np.float64)
+        # Repeated for every sample of its segment, which costs half of looking it up for each.
+        of = self._which[some]
         age_s *= self._step_s
-        age_s += self._first_s
-        age_s -= segments.begins_s.take(of)
-        values = segments.p.take(of)
+        age_s += np.repeat(self._first_s - segments.begins_s[of], lengths)
+        values = np.repeat(segments.p[of], lengths)
         if averaged:
-            values += segments.q.take(of) * age_s
+            values += np.repeat(segments.q[of], lengths) * age_s
         for row, lag_s in zip(segments.r, self._lags_s.tolist(), strict=True):
             left = np.multiply(age_s, -1.0 / lag_s)
             np.exp(left, out=left)
-            left *= row.take(of)
+            left *= np.repeat(row[of], lengths)
             values += left
         if averaged:
             values = np.diff(values)

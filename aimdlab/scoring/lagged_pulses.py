@@ -8,6 +8,7 @@ they share the lag, which components make a few percent longer or shorter.
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,8 +61,14 @@ def fit_lagged_pulses(rest: Taken, runs: Runs, lag: float, height: float, noise:
     if not runs.count:
         none = np.empty(0)
         return LaggedPulses(none, none, none, none, math.nan, lag)
-    tried = [_Fit(rest, runs, lag, height, noise, averaged) for averaged in (False, True)]
-    best = min(tried, key=lambda fit: fit.badness)
+    points = _Fit(rest, runs, lag, height, noise)
+    points.run(averaged=False)
+    means = points.again()
+    # As a mean over a sample the same pulses look a little different: a step tells whether that can be any better.
+    if not means.stays_worse_than(points):
+        means = _Fit(rest, runs, lag, height, noise)
+        means.run(averaged=True)
+    best = min((points, means), key=lambda fit: fit.badness)
     return best.result()
 
 
@@ -76,11 +83,20 @@ def _reach(runs: Runs, lag: float) -> NDArray[np.intp]:
     return np.arange(-_BEFORE, longest + math.ceil(_LAGS_AFTER * lag) + 1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What a round of a fit changes: shape (k, 3), the lag's logarithm, and what then is left, a sum of squares."""
+
+    pulses: FloatArray
+    log_lag: float
+    promised: float
+    held: bool
+
+
 class _Fit:
-    def __init__(self, rest: Taken, runs: Runs, lag: float, height: float, noise: float, averaged: bool) -> None:
+    def __init__(self, rest: Taken, runs: Runs, lag: float, height: float, noise: float) -> None:
         self._nominal = lag
         self._lag = lag
-        self._averaged = averaged
         self._noise = max(noise, 1e-9 * height)
         at = runs.start[:, None] + _reach(runs, lag)
         # Each pulse is fitted on its own samples: from a little before it to where its tail has gone.
@@ -94,61 +110,71 @@ class _Fit:
         self.starts = runs.start - 0.5 - late
         self.ends = runs.last + 0.5 - late
         self.badness = math.inf
-        self._run()
 
-    def _run(self) -> None:
+    def again(self) -> _Fit:
+        """Another that begins where this one is."""
+        return copy(self)
+
+    def stays_worse_than(self, other: _Fit) -> bool:
+        """Whether it would as means, from where it is, even if its next step brought twice what it promises."""
+        step = self._step(averaged=True)
+        return not step.held and step.promised - other.badness > max(self.badness - step.promised, 0.0)
+
+    def run(self, *, averaged: bool) -> None:
+        """Fit, as points or as means."""
         for _ in range(_ROUNDS):
-            error, jacobian, stretch = self._linear()
-            self.badness = float((error**2).sum())
-            normal = np.einsum("kni,knj->kij", jacobian, jacobian)
-            scale = np.sqrt(np.maximum(np.einsum("kii->ki", normal), 1e-30))
-            normal = normal / scale[:, :, None] / scale[:, None, :] + 1e-9 * np.eye(3)
-            inverse = np.linalg.inv(normal)
-            self._inverse, self._scale = inverse, scale
-            # The lag is common: what is left of its derivative once each pulse has had its say decides.
-            toward = np.einsum("kij,kj->ki", inverse, np.einsum("kni,kn->ki", jacobian, stretch) / scale) / scale
-            free = stretch - np.einsum("kni,ki->kn", jacobian, toward)
-            prior = (self._noise / U_LAG) ** 2
-            was = math.log(self._lag / self._nominal)
-            log_step = (float((free * error).sum()) - prior * was) / (float((free * free).sum()) + prior)
-            log_step = min(max(log_step, -U_LAG), U_LAG)
-            farthest = _FARTHEST * U_LAG
-            log_step = min(max(was + log_step, -farthest), farthest) - was
-            left = error - log_step * stretch
-            step = np.einsum("kij,kj->ki", inverse, np.einsum("kni,kn->ki", jacobian, left) / scale) / scale
-            self.heights = self.heights + step[:, 0]
-            self.starts = self.starts + np.clip(step[:, 1], -2.0, 2.0)
-            self.ends = self.ends + np.clip(step[:, 2], -2.0, 2.0)
-            self._lag *= math.exp(log_step)
-            if max(float(np.abs(step[:, 1:]).max()), abs(log_step)) < _SETTLED:
+            step = self._step(averaged=averaged)
+            self.heights = self.heights + step.pulses[:, 0]
+            self.starts = self.starts + step.pulses[:, 1]
+            self.ends = self.ends + step.pulses[:, 2]
+            self._lag *= math.exp(step.log_lag)
+            if not step.held and max(float(np.abs(step.pulses[:, 1:]).max()), abs(step.log_lag)) < _SETTLED:
                 break
 
-    def _linear(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """What remains, and its derivatives by height, start and end (k, n, 3) and by the lag's logarithm (k, n)."""
-        since = self._at - np.stack((self.starts, self.ends))[:, :, None]
-        shown, slopes = self._answer(since, self._lag, sloped=True)
-        heights = self.heights[:, None]
-        seen = shown[0] - shown[1]
-        more = self._answer(since, self._lag * (1.0 + _STEP), sloped=False)[0]
-        more = more[0] - more[1]
-        error = self._y - heights * seen
-        jacobian = np.stack((seen, -heights * slopes[0], heights * slopes[1]), axis=2)
-        stretch = heights * (more - seen) / _STEP
-        return error * self._used, jacobian * self._used[:, :, None], stretch * self._used
+    def _step(self, *, averaged: bool) -> _Step:
+        """The next step; how bad it is so far is kept, and what the uncertainties follow from."""
+        products = self._products(averaged)
+        normal, by_lag, toward = products[:, :3, :3], products[:, 3, :3], products[:, 4, :3]
+        self.badness = float(products[:, 4, 4].sum())
+        scale = np.sqrt(np.maximum(normal.diagonal(axis1=1, axis2=2), 1e-30))
+        inverse = np.linalg.inv(normal / (scale[:, :, None] * scale[:, None, :]) + 1e-9 * np.eye(3))
+        self._inverse, self._scale = inverse, scale
+        inverse = inverse / (scale[:, :, None] * scale[:, None, :])
+        # The lag is common: what is left of its derivative once each pulse has had its say decides.
+        moved = np.matmul(inverse, by_lag[:, :, None])[:, :, 0]
+        prior = (self._noise / U_LAG) ** 2
+        was = math.log(self._lag / self._nominal)
+        free = float(products[:, 3, 3].sum() - (moved * by_lag).sum())
+        wished = (float(products[:, 3, 4].sum() - (moved * toward).sum()) - prior * was) / (free + prior)
+        farthest = _FARTHEST * U_LAG
+        log_lag = min(max(was + min(max(wished, -U_LAG), U_LAG), -farthest), farthest) - was
+        pulses = np.matmul(inverse, (toward - log_lag * by_lag)[:, :, None])[:, :, 0]
+        limited = np.clip(pulses, (-math.inf, -2.0, -2.0), (math.inf, 2.0, 2.0))
+        change = np.column_stack((-limited, np.full(len(limited), -log_lag), np.ones(len(limited))))
+        promised = float((np.matmul(products, change[:, :, None])[:, :, 0] * change).sum())
+        held = abs(log_lag - wished) > _SETTLED or bool((limited != pulses).any())
+        return _Step(limited, log_lag, promised, held)
 
-    def _answer(self, since: FloatArray, lag: float, *, sloped: bool) -> tuple[FloatArray, FloatArray]:
-        """The lag's answer to a step, ``since`` samples after it, and its slope; a mean over a sample if averaged."""
-        if not self._averaged:
-            kept = np.exp(np.minimum(since * (-1.0 / lag), 0.0))
-            after = since > 0
-            return (1.0 - kept) * after, kept * (after / lag) if sloped else kept
-        early, late = np.maximum(since - 0.5, 0.0), np.maximum(since + 0.5, 0.0)
-        slope = np.expm1(early * (-1.0 / lag)) - np.expm1(late * (-1.0 / lag))
-        return (late - early) - lag * slope, slope
+    def _products(self, averaged: bool) -> FloatArray:
+        """Sums over each pulse's samples, shape (k, 5, 5), of the products of five: what it does by height, start and
+        end and by the lag's logarithm, and what remains."""
+        since = self._at - np.stack((self.starts, self.ends))[:, :, None]
+        lags = self._lag * np.array((1.0, 1.0 + _STEP))
+        shown, slopes = _means(since, lags) if averaged else _points(since, lags)
+        heights = self.heights[:, None]
+        seen, longer = shown[:, 0] - shown[:, 1]
+        lines = np.empty((len(seen), 5, seen.shape[1]))
+        lines[:, 0] = seen
+        np.multiply(slopes[0], -heights, out=lines[:, 1])
+        np.multiply(slopes[1], heights, out=lines[:, 2])
+        np.multiply(longer - seen, heights / _STEP, out=lines[:, 3])
+        np.subtract(self._y, heights * seen, out=lines[:, 4])
+        lines *= self._used[:, None]
+        return lines @ lines.transpose(0, 2, 1)
 
     def result(self) -> LaggedPulses:
         """The fit, with what noise and a wrong lag make of it."""
-        sigma = np.sqrt(np.einsum("kii->ki", self._inverse)) / self._scale * self._noise
+        sigma = np.sqrt(self._inverse.diagonal(axis1=1, axis2=2)) / self._scale * self._noise
         widths = np.maximum(self.ends - self.starts, 1e-3)
         by_lag = self.heights * U_LAG / _FARTHEST * np.minimum(self._lag / widths, 1.0)
         u_edge = float(np.median(sigma[:, 1:]))
@@ -160,3 +186,19 @@ class _Fit:
             u_time=math.hypot(u_edge, _U_MODEL * self._lag),
             lag=self._lag,
         )
+
+
+def _points(since: FloatArray, lags: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What each of two lags makes of steps, ``since`` samples after them, shape (2, *), and the slope of the first."""
+    kept = np.exp(np.minimum(np.multiply.outer(-1.0 / lags, since), 0.0))
+    after = since > 0
+    slopes = kept[0] * (after / lags[0])
+    return np.subtract(1.0, kept, out=kept) * after, slopes
+
+
+def _means(since: FloatArray, lags: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The same as means over a sample."""
+    early, late = np.maximum(since - 0.5, 0.0), np.maximum(since + 0.5, 0.0)
+    rates = -1.0 / lags
+    slopes = np.expm1(np.multiply.outer(rates, early)) - np.expm1(np.multiply.outer(rates, late))
+    return (late - early) - lags.reshape(-1, 1, 1, 1) * slopes, slopes[0]

@@ -67,11 +67,11 @@ class _Sums:
     totals: list[float] = field(default_factory=list)
     squares: list[float] = field(default_factory=list)
 
-    def add(self, rows: FloatArray, n: int) -> None:
-        """A row for each grain, 0 where ``n`` does not count a sample."""
-        self.n += n
-        self.totals += rows.sum(axis=1).tolist()
-        self.squares += np.vecdot(rows, rows).tolist()
+    def add(self, rows: FloatArray, counted: FloatArray) -> None:
+        """A row for each grain, and 1 for each of its samples that counts, 0 for the others."""
+        self.totals += np.vecdot(rows, counted).tolist()
+        self.n += int(counted.sum())
+        self.squares += np.vecdot(rows, rows * counted).tolist()
 
     def done(self) -> Totals:
         """All of it, added up without rounding."""
@@ -143,8 +143,7 @@ class Residual:
         whole, broken = self._grains(outside)
         sums = _Sums(int(self._sizes[whole].sum()), self._total[whole].tolist(), self._square[whole].tolist())
         for which in _batches(broken):
-            keep = self._keep(which, outside)
-            sums.add(self._rows(which) * keep, int(np.count_nonzero(keep)))
+            sums.add(self._rows(which), self._keep(which, outside).astype(np.float64))
         self._last = outside, sums.done()
         return self._last[1]
 
@@ -162,16 +161,19 @@ class Residual:
 
         What is within the stretches counts for the mean square only.
         """
-        inside, squares = _Sums(), _Sums()
+        inside, beyond, squares = _Sums(), 0, list[float]()
         for which in _batches(np.flatnonzero(self._leak_peak > threshold)):
             leak = self._rows(which, of_leak=True)
             within = np.abs(leak) > threshold
-            squares.add(leak * within, int(np.count_nonzero(within)))
+            counted = within.astype(np.float64)
+            beyond += int(np.count_nonzero(within))
+            squares += np.vecdot(leak, leak * counted).tolist()
             if outside.touches(int(which[0]) * GRAIN, (int(which[-1]) + 1) * GRAIN):
                 within &= self._keep(which, outside)
-            inside.add(self._rows(which) * within, int(np.count_nonzero(within)))
-        found, everything = squares.done(), self.totals(outside)
-        return inside.done(), everything.without(inside.done()), found.square / max(found.n, 1)
+                np.copyto(counted, within)
+            inside.add(self._rows(which), counted)
+        found, everything = inside.done(), self.totals(outside)
+        return found, everything.without(found), math.fsum(squares) / max(beyond, 1)
 
     def take(self, at: Indices) -> FloatArray:
         """These samples, of any shape and in any order, relative to the level."""
