@@ -120,9 +120,9 @@ class LaggedAnswer:
 
     def injected(self, sign: int) -> Stretches:
         """Samples on pulses A (``sign`` 1) or B (-1)."""
-        first, levels = self._first_of(self._begins_s), self._levels_in_order
-        some = np.flatnonzero(levels * sign > 0)
-        return stretches(np.minimum(first[some], self.n), np.minimum(first[some + 1], self.n), self.n)
+        some = np.flatnonzero(self._levels_in_order * sign > 0)
+        first = np.minimum(self._first_in_order, self.n)
+        return stretches(first[some], first[some + 1], self.n)
 
     def _first_of(self, begins_s: FloatArray) -> Indices:
         """The first instant not before each of these times."""
@@ -153,8 +153,8 @@ class LaggedAnswer:
         states = np.column_stack((states, at_end))
         areas = np.append(areas, areas[-1] + levels[-1] * age_s)
         begins_s, levels = np.append(begins_s, played.stop_s), np.append(levels, 0.0)
-        self._begins_s, self._levels_in_order = begins_s, levels
         first = self._first_of(begins_s)
+        self._first_in_order, self._levels_in_order = first, levels
         if not averaged:
             p, q, r = levels * float(self._shares.sum()), levels, states * self._shares[:, None]
             return _Segments(begins_s, first, levels == 0.0, p, q, r)

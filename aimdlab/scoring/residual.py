@@ -150,11 +150,11 @@ class Residual:
     def peak(self, level: float, outside: Stretches) -> float:
         """The largest distance from ``level`` of the samples that are not within the stretches; 0 of none."""
         whole, broken = self._grains(outside)
-        extremes = [*self._low[whole].tolist(), *self._high[whole].tolist()]
+        lowest, highest = (self._low[whole].min(initial=math.inf), self._high[whole].max(initial=-math.inf))
         for which in _batches(broken):
             kept = self._rows(which)[self._keep(which, outside)]
-            extremes += [float(kept.min()), float(kept.max())]
-        return max((abs(extreme - level) for extreme in extremes), default=0.0)
+            lowest, highest = min(lowest, kept.min()), max(highest, kept.max())
+        return max(abs(float(lowest) - level), abs(float(highest) - level)) if lowest <= highest else 0.0
 
     def by_leak(self, threshold: float, outside: Stretches) -> tuple[Totals, Totals, float]:
         """Totals of samples with a leak beyond ``threshold`` and of the others, and the mean square of that leak.
