@@ -36,8 +36,6 @@ EXPOSURE_FEATURES = {
 }
 """What :func:`exposure_features` yields: unit by name."""
 
-_ROUNDING = 1e-9
-"""Values that agree within this part are equal."""
 _RECOVERIES = ("recovery_interval", "recovery_delay")
 
 
@@ -153,10 +151,8 @@ def _extreme_with_u(values: FloatArray, u: FloatArray, which: _Which) -> tuple[f
     measured = np.isfinite(values)  # a pulse cut by the capture's end has no amplitude and no width
     if not measured.any():
         return math.nan, math.nan
-    values, u = values[measured], u[measured]
-    value = float(values[int(which(values))])
-    # Where some are equal but for rounding, the last bits must not decide whose uncertainty it is.
-    return value, float(u[np.abs(values - value) <= _ROUNDING * abs(value)].max())
+    at = int(which(values[measured]))
+    return float(values[measured][at]), float(u[measured][at])
 
 
 def _extreme(values: FloatArray, which: _Which) -> float:

@@ -209,17 +209,6 @@ def test_features_of_a_plain_train() -> None:
     assert (found["pulse_width_min"], found["pulse_width_max"]) == (4e-4, 6e-4)
 
 
-@pytest.mark.parametrize("last_bits", [-1e-14, 0.0, 1e-14])
-def test_last_bits_do_not_decide_on_the_uncertainty_of_an_extreme(last_bits: float) -> None:
-    pulses = replace(
-        train([0.5, 1.5, 2.5]),
-        amplitudes_v=np.array([3.4, 3.4 + last_bits, 3.6]),
-        u_amplitudes_v=np.array([0.02, 0.03, 0.01]),
-    )
-    found = {feature.name: feature.u for feature in pulse_features(pulses, 0.0, 15.0)}
-    assert (found["pulse_amplitude_min"], found["pulse_amplitude_max"]) == (0.03, 0.01)
-
-
 def test_gaps_at_both_ends_count_for_the_maximum_alone() -> None:
     assert values(train([3.0, 4.0, 5.0], end_s=5.5), end_s=5.5)["pulse_interval_max"] == 3.0
     assert values(train([0.5, 1.5], end_s=5.5), end_s=5.5)["pulse_interval_max"] == 4.0
