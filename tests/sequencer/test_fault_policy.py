@@ -376,6 +376,7 @@ def events(path: Path, kind: str) -> list[dict[str, Any]]:
         return [dict(event.data, message=event.message) for event in session.events() if event.kind == kind]
 
 
+@pytest.mark.waits
 def test_whatever_strikes_the_verdicts_are_those_of_a_run_that_nothing_struck(lab: Lab) -> None:
     lab.fewer_steps()
     lab.change(
