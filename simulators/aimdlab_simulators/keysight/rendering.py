@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from aimdlab_simulators.keysight.scope_record import Codes
 
-_AHEAD = 4  # blocks of one channel that are ready or in hand: 2 MB of words
+AHEAD = 4  # blocks of one channel that are ready or in hand: 2 MB of words
 _Encoded = NDArray[np.uint8] | NDArray[np.uint16]
 
 
@@ -40,9 +40,9 @@ class Rendering:
         self._begun: deque[Future[memoryview]] = deque()
         self._left = iter(codes.begins)
 
-    def begin(self) -> None:
-        """Let other threads make the first blocks; each takes what it needs, so that it matters not which does what."""
-        for begin in islice(self._left, _AHEAD - len(self._begun)):
+    def begin(self, ahead: int = AHEAD) -> None:
+        """Let other threads make blocks until so many are ready; which thread makes which matters not."""
+        for begin in islice(self._left, max(0, ahead - len(self._begun))):
             self._begun.append(_pool().submit(self._make, begin))
 
     def buffers(self) -> Iterator[memoryview]:

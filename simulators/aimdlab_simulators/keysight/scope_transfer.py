@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from aimdlab_simulators.keysight.rendering import Rendering, encoded
+from aimdlab_simulators.keysight.rendering import AHEAD, Rendering, encoded
 from aimdlab_simulators.keysight.scope_base import ScopeBase, number_text
 from aimdlab_simulators.keysight.scope_record import Record
 from aimdlab_simulators.scpi import Call, ScpiError, Stream, command
@@ -188,8 +188,10 @@ class TransferCommands(ScopeBase):
             # Whoever reads one channel reads the others next.
             channels = sorted(offer.record.traces, key=lambda channel: channel != offer.channel)
             self._made_for, self._renderings = made_for, {channel: rendering(channel) for channel in channels}
-            for begun in self._renderings.values():
-                begun.begin()
+            # One block of each first: what a channel is made of is looked into by whoever makes its first.
+            for ahead in range(1, AHEAD + 1):
+                for begun in self._renderings.values():
+                    begun.begin(ahead)
         return self._renderings.pop(offer.channel, None) or rendering(offer.channel)
 
     @staticmethod

@@ -237,7 +237,7 @@ class _Builder:
         return device
 
     def _wire(self) -> None:
-        pulses = [device.due_s for device in self._pacemakers.values()]
+        pulses = [device.pulses_s for device in self._pacemakers.values()]
         for end, source in self._file.wires.items():
             key = ("wires", end)
             if end in self._connectors.inputs:

@@ -52,13 +52,13 @@ class Connectors:
         self._levels[f"{name}.fault"] = lambda: stage.is_tripped() == active["fault"]
         self._levels[f"{name}.over_temperature"] = lambda: stage.is_too_hot() == active["over_temperature"]
 
-    def connect(self, end: str, source: str, pulses: Sequence[Callable[[], float]]) -> None:
+    def connect(self, end: str, source: str, pulses: Sequence[Callable[[], tuple[float, float]]]) -> None:
         """Put a trigger wire or a digital wire in.
 
         Args:
             end: what follows.
             source: what it follows.
-            pulses: when the next pulse of each device is due.
+            pulses: when each device paced last, and when its next pulse is due.
 
         Raises:
             ConfigurationError: there are no such connectors.
@@ -72,7 +72,7 @@ class Connectors:
         else:
             _known("oscilloscope input", end, self.inputs, self.trigger_inputs, self._followers, self._line_inputs)
 
-    def _connect_trigger(self, end: str, source: str, pulses: Sequence[Callable[[], float]]) -> None:
+    def _connect_trigger(self, end: str, source: str, pulses: Sequence[Callable[[], tuple[float, float]]]) -> None:
         output = self._trigger_outputs[_known("trigger output", source, self._trigger_outputs)]
         if len({name.partition(".")[0] for name in self.inputs}) > 1:
             # Another oscilloscope would let the devices live on past a trigger that is still to be found.

@@ -116,10 +116,10 @@ class Pacemaker:
             self._forget_heard()
             self._past.tidy(now_s)
 
-    def due_s(self) -> float:
-        """World time of the next pulse if nothing is sensed before it; as far as the device was looked at."""
+    def pulses_s(self) -> tuple[float, float]:
+        """World time of the last pulse, and of the next one if nothing is sensed; as far as it was looked at."""
         with self._past.lock:
-            return self._timing.due_s
+            return self._timing.paced_s, self._timing.due_s
 
     def samples(self, t0_s: float, dt_s: float, n: int) -> Volts:
         """Volts at the times ``t0_s + i * dt_s``, shape (n,)."""

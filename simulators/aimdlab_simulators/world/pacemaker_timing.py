@@ -22,6 +22,7 @@ class PacemakerTiming:
 
     Attributes:
         until_s: world time up to which it lived.
+        paced_s: when its last pulse was due, -inf before the first.
         beats: pulses due so far.
         sensed: events sensed so far.
         noisy_cycles: cycles in which it paced asynchronously so far.
@@ -36,7 +37,7 @@ class PacemakerTiming:
         self._sensing: Exceedances = _NEVER
         self._resetting: Exceedances = _NEVER
         self._event_s = 0.0
-        self._paced_s = -math.inf
+        self.paced_s = -math.inf
         self._pending_s: float | None = None
         self._programmed_s = 0.0
         self._draw = (-1, 0.0)  # the cycle it was drawn for
@@ -125,7 +126,7 @@ class PacemakerTiming:
         self.sensed += 1
         self._begin_cycle(at_s)
         if self.mode == "VVT":
-            self._pending_s = max(at_s, self._paced_s + self._settings.upper_interval_s)
+            self._pending_s = max(at_s, self.paced_s + self._settings.upper_interval_s)
 
     def _reset(self, at_s: float) -> None:
         reset = self._settings.reset
@@ -137,7 +138,7 @@ class PacemakerTiming:
     def _pulse(self, at_s: float) -> None:
         self.beats += 1
         self._pending_s = None
-        self._paced_s = at_s
+        self.paced_s = at_s
         self._begin_cycle(at_s)
         self._pace(at_s)
 

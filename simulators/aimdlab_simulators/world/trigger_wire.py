@@ -7,6 +7,7 @@ changes anything (``TriggerInput.live``), and the sending one searches in steps 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 # A device's pulse has crossed every level within this, whatever lies between it and the oscilloscope.
@@ -50,14 +51,14 @@ class TriggerOutput:
         self._settle = settle
         self._settling = False
         self._inputs: list[TriggerInput] = []
-        self._pulses: Sequence[Callable[[], float]] = ()
+        self._pulses: Sequence[Callable[[], tuple[float, float]]] = ()
 
     def add(self, entrance: TriggerInput) -> None:
         """One more input at the wire."""
         self._inputs.append(entrance)
 
-    def watch(self, pulses: Sequence[Callable[[], float]]) -> None:
-        """The devices whose pulses may trigger: each says when its next pulse is due."""
+    def watch(self, pulses: Sequence[Callable[[], tuple[float, float]]]) -> None:
+        """The devices whose pulses may trigger: each says when it paced last, and when its next pulse is due."""
         self._pulses = tuple(pulses)
 
     @property
@@ -87,15 +88,16 @@ class TriggerOutput:
     def stretches(self, start_s: float, end_s: float) -> Iterator[tuple[float, float]]:
         """The interval in steps to be searched for a trigger, in order; one step if nothing hangs on it.
 
-        A step ends where a device is due to pulse, and steps are short after that: what the trigger starts then reaches
-        every device before the device has lived on.
+        A step ends where a device is due to pulse, and steps are short after that, and at first if a pulse has just
+        begun or was due: what the trigger starts then reaches every device before the device has lived on.
         """
         if not self.is_heard:
             yield start_s, end_s
             return
-        fine_until_s = start_s + _AFTER_PULSE_S
+        begun = (start_s if due_s <= start_s else min(paced_s, start_s) for paced_s, due_s in self._known())
+        fine_until_s = max(begun, default=-math.inf) + _AFTER_PULSE_S
         while start_s < end_s:
-            due_s = min((due for pulse in self._pulses if (due := pulse()) > start_s), default=end_s)
+            due_s = min((due_s for _, due_s in self._known() if due_s > start_s), default=end_s)
             stop_s = min(due_s, end_s)
             if start_s < fine_until_s:
                 stop_s = min(stop_s, start_s + _FINE_S)
@@ -103,3 +105,6 @@ class TriggerOutput:
             if stop_s >= due_s:
                 fine_until_s = stop_s + _AFTER_PULSE_S
             start_s = stop_s
+
+    def _known(self) -> Iterator[tuple[float, float]]:
+        return (pulse() for pulse in self._pulses)
