@@ -15,6 +15,7 @@ from aimdlab_simulators.world.signal import Signal, Volts
 from aimdlab_simulators.world.stepped import (
     Parts,
     Share,
+    answer_of,
     exact_pieces,
     near_pieces,
     samples_of,
@@ -86,7 +87,7 @@ class FilteredPoint:
         if not self._transfer.rates_per_s.size:
             return Share(self._source, self._transfer.direct).parts(start_s, end_s)
         source = exact_pieces(self._source, start_s - self._memory_s, end_s)
-        return None if source is None else [(filtered(source, self._transfer)[0], self._memory_s)]
+        return None if source is None else [(answer_of(source, self._transfer), self._memory_s)]
 
     def pieces(self, start_s: float, end_s: float, *, near: bool) -> Pieces | None:
         """The voltage as pieces (see ``stepped.Stepped``)."""

@@ -120,48 +120,75 @@ def summed(volts: Volts, terms: Volts) -> Volts:
     return volts
 
 
-def filtered(pieces: Pieces, transfer: Transfer, states: Floats | None = None) -> tuple[Pieces, Floats]:
-    """The answer of ``transfer``, exact but for rounding, and its modes at the end of the window, shape (m,).
+@dataclass(frozen=True)
+class Modes:
+    """What decaying modes make of a source, each ``z' = -rate * z + source``; what outputs of one network share.
 
-    The bits of a piece depend on what came before it, never on what comes after.
-
-    Args:
-        pieces: the source.
-        transfer: what answers.
-        states: of its modes at the beginning; None if it had settled to the first piece's level.
+    Attributes:
+        rates: per second, above 0, shape (m,).
+        shares: of the source's tails in what each mode follows at once, shape (m, number of tails).
+        own: what each mode still has to relax at the beginning of each piece, shape (m, n).
+        states: of the modes at the end of the window, shape (m,).
     """
-    rates = np.array([_apart(rate, pieces.rates) for rate in (-transfer.rates_per_s).tolist()])
-    gains = transfer.gains * rates / -transfer.rates_per_s  # what is settled stays as it is
-    shares = 1.0 / (rates[:, np.newaxis] - pieces.rates)
-    through = transfer.direct + (gains[:, np.newaxis] * shares).sum(axis=0)
-    tails = np.empty((pieces.rates.size + rates.size, pieces.begins_s.size))
+
+    rates: Floats
+    shares: Floats
+    own: Volts
+    states: Floats
+
+    @classmethod
+    def of(cls, pieces: Pieces, rates_per_s: Floats, states: Floats | None = None) -> Modes:
+        """Exact but for rounding. The bits of a piece depend on what came before it, never on what comes after.
+
+        Args:
+            pieces: the source.
+            rates_per_s: of the modes, negative.
+            states: of the modes at the beginning; None if they had settled to the first piece's level.
+        """
+        rates = np.array([_apart(rate, pieces.rates) for rate in (-rates_per_s).tolist()])
+        shares = 1.0 / (rates[:, np.newaxis] - pieces.rates)
+        own = np.empty((rates.size, pieces.begins_s.size))
+        durations_s = pieces.durations_s
+        for first in range(0, pieces.begins_s.size, _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            # What the modes would be if they had no memory of their own: they are followed from piece to piece.
+            settled = pieces.levels[part] / rates[:, np.newaxis]
+            begin, end = settled, settled
+            if pieces.rates.size:
+                at_end = pieces.tails[:, part] * decayed(pieces.rates[:, np.newaxis], durations_s[part])
+                for j in range(pieces.rates.size):
+                    begin = begin + shares[:, j : j + 1] * pieces.tails[j, part]
+                    end = end + shares[:, j : j + 1] * at_end[j]
+            jumps = np.empty_like(begin)
+            jumps[:, 1:] = end[:, :-1] - begin[:, 1:]
+            jumps[:, 0] = 0.0 if states is None else states - begin[:, 0]
+            own[:, part] = decaying_sums(pieces.begins_s[part], jumps, rates)
+            left = decayed(rates, float(durations_s[part][-1]))
+            states = end[:, -1] + own[:, part][:, -1] * left
+        return cls(rates, shares, own, np.zeros(0) if states is None else states)
+
+
+def filtered(pieces: Pieces, transfer: Transfer, states: Floats | None = None) -> tuple[Pieces, Floats]:
+    """The answer of ``transfer``, and its modes at the end of the window, shape (m,); ``states`` as ``Modes.of``."""
+    modes = Modes.of(pieces, transfer.rates_per_s, states)
+    return answered(pieces, transfer, modes), modes.states
+
+
+def answered(pieces: Pieces, transfer: Transfer, modes: Modes) -> Pieces:
+    """The answer of ``transfer``, whose modes were followed."""
+    gains = transfer.gains * modes.rates / -transfer.rates_per_s  # what is settled stays as it is
+    through = transfer.direct + (gains[:, np.newaxis] * modes.shares).sum(axis=0)
+    tails = np.empty((pieces.rates.size + modes.rates.size, pieces.begins_s.size))
     np.multiply(through[:, np.newaxis], pieces.tails, out=tails[: pieces.rates.size])
-    durations_s = pieces.durations_s
-    for first in range(0, pieces.begins_s.size, _AT_ONCE):
-        part = slice(first, first + _AT_ONCE)
-        # What the modes would be if they had no memory of their own: they are followed from piece to piece.
-        settled = pieces.levels[part] / rates[:, np.newaxis]
-        begin, end = settled, settled
-        if pieces.rates.size:
-            at_end = pieces.tails[:, part] * decayed(pieces.rates[:, np.newaxis], durations_s[part])
-            for j in range(pieces.rates.size):
-                begin = begin + shares[:, j : j + 1] * pieces.tails[j, part]
-                end = end + shares[:, j : j + 1] * at_end[j]
-        jumps = np.empty_like(begin)
-        jumps[:, 1:] = end[:, :-1] - begin[:, 1:]
-        jumps[:, 0] = 0.0 if states is None else states - begin[:, 0]
-        own = decaying_sums(pieces.begins_s[part], jumps, rates)
-        states = end[:, -1] + own[:, -1] * decayed(rates, float(durations_s[part][-1]))
-        np.multiply(gains[:, np.newaxis], own, out=tails[pieces.rates.size :, part])
-    answer = Pieces(
+    np.multiply(gains[:, np.newaxis], modes.own, out=tails[pieces.rates.size :])
+    return Pieces(
         pieces.start_s,
         pieces.begins_s,
         transfer.dc * pieces.levels,
         pieces.length_s,
         tails,
-        np.concatenate([pieces.rates, rates]),
+        np.concatenate([pieces.rates, modes.rates]),
     )
-    return answer, np.zeros(0) if states is None else states
 
 
 def decaying_sums(begins_s: Floats, jumps: Volts, rates: Floats) -> Volts:

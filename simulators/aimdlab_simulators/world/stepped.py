@@ -10,7 +10,8 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from aimdlab_simulators.world.pieces import Pieces
+from aimdlab.signals.transfer import Transfer
+from aimdlab_simulators.world.pieces import Modes, Pieces, answered, filtered
 from aimdlab_simulators.world.signal import Signal, Volts
 from aimdlab_simulators.world.steps import GRID_S, sampled
 
@@ -20,6 +21,7 @@ Parts = Sequence[tuple[Pieces, float]]
 # By the signal's identity and what was asked. The signal is kept too, so that its identity stays its own: some are made
 # for one question.
 _Known = dict[tuple[int, float, float, bool], tuple[Signal, Pieces | None]]
+_Followed = dict[tuple[int, bytes], tuple[Pieces, Modes]]  # by the source's pieces, kept as well, and the rates
 _remembered = threading.local()
 
 
@@ -40,11 +42,11 @@ class Stepped(Protocol):
 @contextmanager
 def remembering() -> Iterator[None]:
     """Meanwhile this thread asks each signal for each window once; for whoever holds the lock of the world."""
-    _remembered.known = {}
+    _remembered.known, _remembered.followed = {}, {}
     try:
         yield
     finally:
-        _remembered.known = None
+        _remembered.known = _remembered.followed = None
 
 
 def exact_pieces(signal: Signal, start_s: float, end_s: float) -> Pieces | None:
@@ -56,6 +58,17 @@ def near_pieces(signal: Signal, start_s: float, end_s: float) -> Pieces:
     """The pieces of any signal: its own, or samples 20 us apart."""
     pieces = _pieces(signal, start_s, end_s, near=True)
     return sampled_pieces(signal, start_s, end_s) if pieces is None else pieces
+
+
+def answer_of(pieces: Pieces, transfer: Transfer) -> Pieces:
+    """The answer of ``transfer``, settled at first; outputs of one network are followed together while remembering."""
+    followed: _Followed | None = getattr(_remembered, "followed", None)
+    if followed is None:
+        return filtered(pieces, transfer)[0]
+    key = id(pieces), transfer.rates_per_s.tobytes()
+    if key not in followed:
+        followed[key] = pieces, Modes.of(pieces, transfer.rates_per_s)
+    return answered(pieces, transfer, followed[key][1])
 
 
 def parts_of(signal: Signal, start_s: float, end_s: float) -> Parts | None:
