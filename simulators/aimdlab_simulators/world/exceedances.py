@@ -15,18 +15,22 @@ _AT_ONCE = 8  # candidates that are looked into together; twice as many each tim
 class Exceedances:
     """When ``abs`` of a voltage was above a threshold; the voltage comes window after window.
 
-    Which pieces may be above is known at once; when exactly they are is found for those that somebody asks about.
+    Which pieces may be above is known at once; when exactly they are is found for those that somebody asks about. A
+    window in which it was never above may be left out.
+
+    Attributes:
+        threshold_v: above which.
     """
 
     def __init__(self, threshold_v: float) -> None:
-        self._threshold_v = threshold_v
+        self.threshold_v = threshold_v
         self._windows: list[_Window] = []
 
     def follow(self, pieces: Pieces) -> None:
         """Take in a window; the last one may come again, longer."""
         if self._windows and self._windows[-1].start_s == pieces.start_s:
             self._windows.pop()
-        self._windows.append(_Window(pieces, self._threshold_v))
+        self._windows.append(_Window(pieces, self.threshold_v))
 
     def first(self, start_s: float, end_s: float) -> float | None:
         """The first time beyond the threshold in [start_s, end_s), None if there is none."""

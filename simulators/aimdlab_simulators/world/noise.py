@@ -60,13 +60,14 @@ def one(key: int, counter: tuple[int, int]) -> float:
 
 def _in_rows(begin: Places, other_begin: Places, minus: Places, within: int, stride: int, n: int) -> Heights:
     """Block by block; few calls, as threads meet at the end of each."""
-    tables, most = _laid_out(stride), -(-_BLOCK // stride)
+    tables = _laid_out(stride)
+    most = tables.rows.shape[1]
     phase = (within - _BLOCK * np.arange(begin.size)) % stride  # of the first number of each block
     phase[0] = within
     counts = (_BLOCK - 1 - phase) // stride + 1
     counts[-1] = n - int(counts[:-1].sum())
-    heights = sliding_window_view(tables.one, most)[tables.at(begin + phase)]
-    heights += sliding_window_view(tables.other, most)[tables.at(other_begin + phase, minus)]
+    heights = tables.rows[tables.at(begin + phase)]
+    heights += tables.other_rows[tables.at(other_begin + phase, minus)]
     if (counts[:-1] == most).all():
         return heights.reshape(-1)[:n]
     chosen: Heights = heights[np.arange(most) < counts[:, np.newaxis]]
@@ -144,10 +145,14 @@ class _LaidOut(NamedTuple):
     Attributes:
         one: stride times ``columns`` numbers, and as many again as a block may have.
         other: the same, then all of it with the other sign.
+        rows: what a block may have of ``one``, from each place on; a view.
+        other_rows: the same of ``other``.
     """
 
     one: Heights
     other: Heights
+    rows: Heights
+    other_rows: Heights
     stride: int
     columns: int
 
@@ -164,5 +169,6 @@ def _laid_out(stride: int) -> _LaidOut:
     for table in (tables.one, tables.other):
         whole = np.resize(table, (columns, stride)).T.reshape(-1)
         laid.append(np.append(whole, whole[: _BLOCK // stride + 1]))
-    one, other = laid
-    return _LaidOut(one, np.append(other, -other), stride, columns)
+    one, other = laid[0], np.append(laid[1], -laid[1])
+    rows, other_rows = (sliding_window_view(table, -(-_BLOCK // stride)) for table in (one, other))
+    return _LaidOut(one, other, rows, other_rows, stride, columns)

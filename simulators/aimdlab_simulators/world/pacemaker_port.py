@@ -34,9 +34,17 @@ class PacemakerPort:
             begin_s, end_s = self._window * WINDOW_S, (self._window + 1) * WINDOW_S
             whole = end_s <= now_s
             self._until_s = min(end_s, now_s)
-            self._follow(near_pieces(self.source, begin_s, self._until_s), whole=whole)
+            if self._is_heard(begin_s, self._until_s):
+                self._follow(near_pieces(self.source, begin_s, self._until_s), whole=whole)
             if whole:
                 self._window += 1
+
+    def _is_heard(self, start_s: float, end_s: float) -> bool:
+        """Whether anything may come of the window: bounds are much cheaper than what the voltage is made of."""
+        if self._clamp is not None:
+            return True
+        highest_v = max(map(abs, self.source.bounds(start_s, end_s)))
+        return any(detector.may_hear(highest_v) for detector in self._detectors)
 
     def _follow(self, pieces: Pieces, *, whole: bool) -> None:
         if self._clamp is not None:

@@ -29,6 +29,10 @@ class Detector:
         self._filter = _band_pass(band) if band is not None else None
         self._states: Floats = np.zeros(2)  # of the filter at the beginning of the window in hand
 
+    def may_hear(self, highest_v: float) -> bool:
+        """Whether to follow a window of which no more is known than this; a filter must be followed in any case."""
+        return self._filter is not None or highest_v > self.exceeded.threshold_v
+
     def follow(self, pieces: Pieces, *, whole: bool) -> None:
         """Take in a window; unless it is ``whole``, the same one will come again, longer."""
         if self._filter is not None:

@@ -54,8 +54,8 @@ class PieceSamples:
         if self._flat and fresh:
             out.fill(0.0)
         elif not self._flat:
-            first = int(np.searchsorted(self._at, begin, "right")) - 1
-            last = int(np.searchsorted(self._at, end, "left"))
+            first = int(self._at.searchsorted(begin, "right")) - 1
+            last = int(self._at.searchsorted(end))
             edges = np.append(self._at[first:last], end) - begin
             edges[0] = 0
             levels = self._levels[first:last].astype(out.dtype, copy=False)
@@ -109,7 +109,9 @@ def _tails(
     if reach > 1:
         lengths = np.minimum(np.ceil(np.log(size[clear] / unseen) / per_sample), counts[there]).astype(np.int64)
         if int(lengths.sum()) > int(at[-1] + counts[-1]) * _MANY:
-            return _Everywhere(at, _at_first_samples(tail, since_s, rate), per_sample, reach)
+            if seen.size < at.size:
+                heights = _at_first_samples(tail, since_s, rate)
+            return _Everywhere(at, heights, per_sample, reach)
     return _HereAndThere(at[there], lengths, heights[clear], per_sample)
 
 
@@ -133,8 +135,8 @@ class _HereAndThere:
 
     def add(self, begin: int, out: Block) -> None:
         end = begin + out.size
-        first = int(np.searchsorted(self._ends, begin, "right"))
-        last = int(np.searchsorted(self._at, end, "left"))
+        first = int(self._ends.searchsorted(begin, "right"))
+        last = int(self._at.searchsorted(end))
         if first >= last:
             return
         at, heights = self._at[first:last] - begin, self._heights[first:last]
@@ -172,7 +174,7 @@ class _Everywhere:
 
     def add(self, begin: int, out: Block) -> None:
         left, end = max(begin - self._reach + 1, 0), begin + out.size
-        first, last = np.searchsorted(self._at, (left, end)).tolist()
+        first, last = self._at.searchsorted((left, end)).tolist()
         tail = np.zeros(end - left, out.dtype)
         tail[self._at[first:last] - left] = self._changes[first:last]
         # y[i] = sum over k of decay^k x[i - k]: each pass doubles the reach of the sum.
