@@ -8,7 +8,7 @@ the drive amplifier it reaches input C of the injection network. The oscilloscop
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import ClassVar
 
@@ -78,12 +78,12 @@ class InjectionProcedure:
         self._scope: Oscilloscope = bench.monitor(DEVICE_MONITOR)[0]
         self._step: Step | None = None
         self._recorded: tuple[Step, Acquisitions] | None = None
-        self._unready: InstrumentError | None = None  # why the oscilloscope is not set up for the exposure
+        self._readying = ExitStack()  # its end waits until the oscilloscope is set up for the exposure
         self._is_off = False
 
     def prepare(self, step: Step) -> None:
         """Waveform loaded at its level, amplifier enabled, output on; the baseline leaves every output off."""
-        self._step, self._unready, self._is_off = step, None, False
+        self._step, self._readying, self._is_off = step, ExitStack(), False
         if step.kind == PERSON or _is_quiet(step):
             self._generator.set_output(self._channel, False)
             return
@@ -101,21 +101,11 @@ class InjectionProcedure:
         setup = setups.verify
         if setup is None:
             return Verification((), proven=True, reason="")
-
-        def play(peak_v: float) -> Proof:
-            self._load(step, peak_v)
-            self._generator.set_output(self._channel, True)
-            return self._prove(step, setup)
-
-        first, planned_v, allowed = self._prove(step, setup), self._planned_v(step), self._bench.file.level_trim
-        if not allowed:
-            return first.verification
-        largest_v = largest_peak_v(step, self._amplifier.rating().gain)
-        proof, levelled = trim(step, first, planned_v, allowed, largest_v, play)
-        if levelled is not None:
-            said = describe(first, planned_v, levelled)
-            self._bench.events.record("level.trimmed", said, source="procedure", step=step.id, moves=levelled.moves)
-        return proof.verification
+        try:
+            return self._verified(step, setup)
+        except InstrumentError:
+            with self._readying:  # its own fault is told to nobody else
+                raise
 
     def expose(self) -> Exposure:
         """The whole dwell: as many repeats as the exposure needs, every monitor recorded; or a person's answer."""
@@ -123,15 +113,13 @@ class InjectionProcedure:
             return Exposure((), (self._settings_read(),), 0.0)
         step, setups = self._now()
         started_s = self._bench.clock.now_s()
-        if self._unready is not None:
-            raise self._unready
         if _is_quiet(step):
             done = self._acquire(setups.exposure, self._scope.force_trigger)
             if not done:
                 raise scope_fault(self._bench, "it was told to trigger, and did not record")
         else:
             signal = signal_from_flat(step.parameters)
-            with self._setting_up(setups.exposure):
+            with self._readying:
                 self._generator.set_repeats(self._channel, signal.repeats_for(self._exposure_s))
             done = self._acquire(setups.exposure, lambda: self._generator.trigger(self._channel))
         if not done:
@@ -141,14 +129,13 @@ class InjectionProcedure:
 
     def finish(self) -> None:
         """Output off, amplifier disabled; a fault that the amplifier reports is raised: AmplifierTripError."""
-        if not self._is_off:
-            self._generator.set_output(self._channel, False)
-        try:
-            self._require_no_trip()
-        finally:
-            self._amplifier.set_enabled(False)
-        if self._unready is not None:
-            raise self._unready
+        with self._readying:  # of an exposure that did not come
+            if not self._is_off:
+                self._generator.set_output(self._channel, False)
+            try:
+                self._require_no_trip()
+            finally:
+                self._amplifier.set_enabled(False)
 
     @classmethod
     def features(
@@ -199,11 +186,28 @@ class InjectionProcedure:
         waveform = waveform_of(signal_from_flat(step.parameters), LEAST_GENERATOR_RATE_HZ, self._exposure_s)
         self._generator.load(self._channel, replace(waveform, repeats=1), peak_v)
 
+    def _verified(self, step: Step, setup: ScopeSetup) -> Verification:
+        def play(peak_v: float) -> Proof:
+            self._load(step, peak_v)
+            self._generator.set_output(self._channel, True)
+            return self._prove(step, setup)
+
+        first, planned_v, allowed = self._prove(step, setup), self._planned_v(step), self._bench.file.level_trim
+        if not allowed:
+            return first.verification
+        largest_v = largest_peak_v(step, self._amplifier.rating().gain)
+        proof, levelled = trim(step, first, planned_v, allowed, largest_v, play)
+        if levelled is not None:
+            said = describe(first, planned_v, levelled)
+            self._bench.events.record("level.trimmed", said, source="procedure", step=step.id, moves=levelled.moves)
+        return proof.verification
+
     def _prove(self, step: Step, setup: ScopeSetup) -> Proof:
         """One burst, recorded, and again while a device pulse that falls into it clips.
 
-        Once that is fetched, the oscilloscope is set up for the exposure while the level is proven.
+        Once that is fetched, the oscilloscope is being set up for the exposure, which waits for it.
         """
+        self._readying.close()
         self._generator.set_repeats(self._channel, 1)
         period_s = signal_from_flat(step.parameters).period_s
         interval_s = GradientInjectedScoring.from_flat(step.scoring).expected_interval_s
@@ -226,15 +230,9 @@ class InjectionProcedure:
             # Another moment of the device's interval, lest signal and pacing stay in step.
             self._bench.clock.sleep_until(rests_s)
             self._bench.clock.sleep(_OTHER_PHASE * interval_s)
-        proof: Proof | None = None
-        try:
-            with self._setting_up(self._now()[1].exposure):
-                proof = prove(capture, step)
-                self._bench.clock.sleep_until(rests_s)
-        except InstrumentError as fault:
-            if proof is None:
-                raise
-            self._unready = fault  # told once what was recorded is handed over
+        self._readying.enter_context(self._setting_up(self._now()[1].exposure))
+        proof = prove(capture, step)
+        self._bench.clock.sleep_until(rests_s)
         if not proof.verification.proven:
             self._require_no_trip()
         return proof
