@@ -8,7 +8,7 @@ key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from aimdlab.session.base import Session
 from aimdlab.session.header import software_versions, utc_now
 from aimdlab.session.other_file import RESCORED_SUFFIX
 from aimdlab.session.sealed import SealedSession
-from aimdlab.session.verdicts import StepResult, Tried, results_of
+from aimdlab.session.verdicts import StepResult, TriedAttempts, results_of
 
 FORMAT = "aimdlab-rescoring"
 FORMAT_VERSION = 1
@@ -73,7 +73,7 @@ class Rescoring:
     sha256: str = ""
     attempts: int = 0
     not_reproduced: list[str] = field(default_factory=list)
-    steps: list[StepResult] = field(default_factory=list)
+    steps: Sequence[StepResult] = ()
     changes: list[StepChange] = field(default_factory=list)
 
 
@@ -119,8 +119,7 @@ def rescore(
     if problems:
         raise RecordAlteredError(f"{session.path}: the header was altered together with its hashes: {problems[0]}")
     result = Rescoring(out)
-    recorded: dict[int, list[Tried]] = {}
-    recomputed: dict[int, list[Tried]] = {}
+    recorded, recomputed = TriedAttempts(), TriedAttempts()
     changed: dict[int, tuple[tuple[Outcome | None, Outcome | None], ...]] = {}
     last = session.header_sha256
     with _new_file(out) as stream:
@@ -129,8 +128,8 @@ def rescore(
         then_environment, now_environment = environment_of(session.header), environment_now()
         for attempt in attempts_again(session, [limits.criteria] * len(scorings), workers, told):
             lines.write(_ATTEMPT, _attempt(attempt))
-            recorded.setdefault(attempt.step, []).append(attempt.recorded)
-            recomputed.setdefault(attempt.step, []).append(attempt.recomputed)
+            recorded.add(attempt.step, attempt.recorded)
+            recomputed.add(attempt.step, attempt.recomputed)
             if attempt.recorded.verdict is not attempt.recomputed.verdict:
                 changed[attempt.index] = _changed_outcomes(attempt)
             if not is_reproduced(attempt, then_environment, now_environment):
@@ -276,7 +275,7 @@ def _attempt(attempt: AttemptReplay) -> dict[str, Any]:
     }
 
 
-def _end(result: Rescoring, before: list[StepResult], last: str) -> dict[str, Any]:
+def _end(result: Rescoring, before: Sequence[StepResult], last: str) -> dict[str, Any]:
     return {
         "attempts": result.attempts,
         "last_attempt_sha256": last,

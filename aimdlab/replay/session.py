@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from aimdlab.errors import RecordAlteredError, RecordError
@@ -15,7 +15,7 @@ from aimdlab.session.attempt_record import StoredRecord
 from aimdlab.session.base import Session, commit_of
 from aimdlab.session.chain import check_links
 from aimdlab.session.header import SessionHeader, software_versions
-from aimdlab.session.verdicts import StepResult, Tried, results_of
+from aimdlab.session.verdicts import StepResult, TriedAttempts, results_of
 
 MOST_LISTED = 200
 """So many attempts that differ are kept with their differences; the others are counted."""
@@ -86,7 +86,7 @@ class Replay:
     differing: int = 0
     listed: list[AttemptReplay] = field(default_factory=list)
     close_listed: list[AttemptReplay] = field(default_factory=list)
-    steps: list[StepResult] = field(default_factory=list)
+    steps: Sequence[StepResult] = ()
     changed_steps: list[StepReplay] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -138,11 +138,10 @@ def replay_session(session: Session, workers: int | None = None, told: Told = la
         WorkerLostError: a worker died.
     """
     result = Replay(environment_of(session.header), environment_now(), problems=unlike_files(session.header))
-    recorded: dict[int, list[Tried]] = {}
-    recomputed: dict[int, list[Tried]] = {}
+    recorded, recomputed = TriedAttempts(), TriedAttempts()
     for attempt in attempts_again(session, None, workers, told):
-        recorded.setdefault(attempt.step, []).append(attempt.recorded)
-        recomputed.setdefault(attempt.step, []).append(attempt.recomputed)
+        recorded.add(attempt.step, attempt.recorded)
+        recomputed.add(attempt.step, attempt.recomputed)
         result.add(attempt)
     result.steps = results_of(session.header, recomputed)
     for then, now in zip(results_of(session.header, recorded), result.steps, strict=True):
@@ -154,7 +153,7 @@ def replay_session(session: Session, workers: int | None = None, told: Told = la
 
 def attempts_again(session: Session, limits: Limits | None, workers: int | None, told: Told) -> Iterator[AttemptReplay]:
     """Every attempt scored again, in the order of commit, each once its record is known to follow the one before."""
-    planned = sum(1 for step in session.header.plan if not step.get("omitted"))
+    planned = sum(1 for group in session.header.steps.groups() if not group.omitted)
     # Before the attempts: a run may commit more of them meanwhile, but none that was reported may be missing.
     reported = sum(1 for event in session.events() if commit_of(event) is not None)
     links: Iterator[StoredRecord] = check_links(
@@ -174,7 +173,7 @@ def attempts_again(session: Session, limits: Limits | None, workers: int | None,
         )
 
 
-def verdict_status(steps: list[StepResult]) -> int:
+def verdict_status(steps: Iterable[StepResult]) -> int:
     """0 if every step is PASS or OMITTED, else 1, as a run ends."""
     return int(any(step.verdict not in (Verdict.PASS, Verdict.OMITTED) for step in steps))
 

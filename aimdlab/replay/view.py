@@ -15,7 +15,7 @@ from aimdlab.session.attempt_record import StoredRecord
 from aimdlab.session.base import COMMITTED, FOUND, Session
 from aimdlab.session.chain import check_links
 from aimdlab.session.model import Attempt
-from aimdlab.session.verdicts import StepResult, Tried, results_of, tried_of
+from aimdlab.session.verdicts import StepResult, TriedAttempts, results_of, tried_of
 
 _NEAR = 3
 _MOST_DIGITS = 20  # Python reads no number of some thousand
@@ -75,12 +75,12 @@ def choose_step(session: Session, wanted: str) -> ChosenStep:
         )
     committed = sum(event.kind in (COMMITTED, FOUND) for event in session.events())
     own: list[StoredRecord] = []
-    tried: dict[int, list[Tried]] = {}
+    tried = TriedAttempts()
     links = check_links(
         session.records(), anchor=session.header_sha256, anchor_name="the session's header", kind="attempt"
     )
     for record in links:
-        tried.setdefault(record.step, []).append(tried_of(record))
+        tried.add(record.step, tried_of(record))
         committed -= 1
         if record.step == index:
             own.append(record)

@@ -115,7 +115,7 @@ def run_campaign(path: Path, session_path: Path, choice: BenchChoice, attendance
             tests=tuple(
                 {**test.as_record(), "ambient": ambient, **training_facts(opened.simulated)} for test in plan.tests
             ),
-            plan=tuple(step.as_record() for step in plan.steps),
+            plan=(step.as_record() for step in plan.steps),
             configuration=plan.campaign.texts(),
             equipment=tuple(bench.equipment_list()),
             operator=attendance.operator_name,

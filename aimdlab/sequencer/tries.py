@@ -5,7 +5,8 @@ A run that goes on with a session asks this of the record, a new one of nothing;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aimdlab.config.test import OnFail
@@ -16,7 +17,15 @@ from aimdlab.session.attempt_record import StoredRecord
 from aimdlab.session.base import BEGUN, COMMITTED, FOUND
 from aimdlab.session.canonical import Encodable
 from aimdlab.session.events import Event
-from aimdlab.session.verdicts import Tried, deciding_attempt, last_sequences, steps_after_sequences, tried_of
+from aimdlab.session.planned_steps import PlannedSteps
+from aimdlab.session.verdicts import (
+    Tried,
+    TriedAttempts,
+    deciding_attempt,
+    last_sequences,
+    steps_after_sequences,
+    tried_of,
+)
 
 
 class Tries:
@@ -35,63 +44,66 @@ class Tries:
 
     def __init__(
         self,
-        plan: Sequence[Mapping[str, Encodable]],
+        plan: Iterable[Mapping[str, Encodable]],
         before: Iterable[StoredRecord] = (),
         cut_off: Iterable[CutOff] = (),
     ) -> None:
-        self._plan = plan
+        self._plan = plan = PlannedSteps.of(plan)
         self.after = steps_after_sequences(plan)
-        self._by_step: dict[int, list[Tried]] = {}
-        self._last_number: dict[int, int] = {}
-        self._order: list[tuple[int, Tried]] = []
+        self._tried = TriedAttempts()
+        self._last_number = array("q", bytes(8 * len(plan)))
         self._cut_off_tests: set[object] = set()
         self.exposure_before_s = 0.0
         for record in before:
             self._take(record.step, record.number, tried_of(record))
             self.exposure_before_s += float(record.attempt["exposure_s"])
-        self._last_sequence = last_sequences(plan, self._by_step)
+        self._last_sequence = last_sequences(plan, self._tried)
         for one in cut_off:
             if not 0 <= one.step < len(plan):
                 continue
             # Its number is not used again, and the device may have been exposed.
-            self._last_number[one.step] = max(one.number, self._last_number.get(one.step, 0))
-            if plan[one.step].get("kind") == KIND_SEQUENCE:
-                test = plan[one.step].get("test")
+            self._last_number[one.step] = max(one.number, self._last_number[one.step])
+            if plan.group(one.step).is_sequence:
+                test = plan.group(one.step).test
                 self._last_sequence[test] = max(self._last_sequence.get(test, -1), one.committed_before - 1)
                 self._cut_off_tests.add(test)
-        self.before = len(self._order)
+        self.before = self._tried.count
 
     def add(self, step: int, number: int, score: Score) -> Tried:
         """Take an attempt that was committed just now."""
-        tried = Tried(score.verdict, score.stands, len(self._order), score.reason)
+        tried = Tried(score.verdict, score.stands, self._tried.count, score.reason)
         self._take(step, number, tried)
-        if self._plan[step].get("kind") == KIND_SEQUENCE:
-            self._last_sequence[self._plan[step].get("test")] = tried.index
+        group = self._plan.group(step)
+        if group.is_sequence:
+            self._last_sequence[group.test] = tried.index
         return tried
 
     def next_number(self, step: int) -> int:
         """The number of the next attempt at a step."""
-        return self._last_number.get(step, 0) + 1
+        return self._last_number[step] + 1
 
     def was_exposed(self, steps: Iterable[int]) -> bool:
         """Whether there is an attempt at a sequence among ``steps``, be it one that was cut off."""
-        sequences = [step for step in steps if self._plan[step].get("kind") == KIND_SEQUENCE]
-        return any(self._by_step.get(step) or self._plan[step].get("test") in self._cut_off_tests for step in sequences)
+        groups = ((step, self._plan.group(step)) for step in steps)
+        return any(
+            step in self._tried or group.test in self._cut_off_tests for step, group in groups if group.is_sequence
+        )
 
     def is_done(self, step: int) -> bool:
         """Whether an attempt stands; for what is looked at after the exposures, whether it came after the last one."""
-        if self._plan[step].get("omitted"):
+        group = self._plan.group(step)
+        if group.omitted:
             return True
-        tried = self._by_step.get(step, [])
+        tried = self._tried.get(step, ())
         if step in self.after:
-            exposed = self._last_sequence.get(self._plan[step].get("test"), -1)
+            exposed = self._last_sequence.get(group.test, -1)
             return bool(tried) and tried[-1].stands and tried[-1].index > exposed
         deciding = deciding_attempt(tried)
         return deciding is not None and deciding.stands
 
     def verdict(self, step: int) -> Verdict:
         """What a step that is done came to."""
-        deciding = deciding_attempt(self._by_step.get(step, []))
+        deciding = deciding_attempt(self._tried.get(step, ()))
         return Verdict.OMITTED if deciding is None else deciding.verdict
 
     def first_to_do(self) -> int | None:
@@ -101,14 +113,13 @@ class Tries:
     def course(self, test: PlannedTest) -> Course:
         """Where a test stands after the attempts so far."""
         course = Course(test)
-        for step, tried in self._order:
+        for step, tried in self._tried.in_order():
             course.take(step, tried)
         return course
 
     def _take(self, step: int, number: int, tried: Tried) -> None:
-        self._by_step.setdefault(step, []).append(tried)
-        self._last_number[step] = max(number, self._last_number.get(step, 0))
-        self._order.append((step, tried))
+        self._tried.add(step, tried)
+        self._last_number[step] = max(number, self._last_number[step])
 
 
 @dataclass(frozen=True)
@@ -133,7 +144,7 @@ def cut_off(events: Iterable[Event]) -> list[CutOff]:
     for event in events:
         if event.kind == BEGUN:
             step, number = event.data.get("index"), event.data.get("attempt")
-            if isinstance(step, int) and isinstance(number, int):
+            if isinstance(step, int) and isinstance(number, int) and number < 1 << 62:
                 begun[step, number] = CutOff(step, number, committed)
         elif event.kind in (COMMITTED, FOUND):
             committed += 1

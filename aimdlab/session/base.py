@@ -26,7 +26,7 @@ from aimdlab.session.model import Attempt
 from aimdlab.session.remarks import REMARKABLE, Remarks, remarks_of
 from aimdlab.session.side_by_side import SideBySide
 from aimdlab.session.unpacking import StoredRow
-from aimdlab.session.verdicts import StepResult, step_results
+from aimdlab.session.verdicts import StepResults, step_results
 
 COMMITTED = "attempt.committed"
 FOUND = "attempt.found"
@@ -172,7 +172,7 @@ class Session(ABC):
             if step is None or record.step == step:
                 yield self.load(record)
 
-    def steps(self) -> list[StepResult]:
+    def steps(self) -> StepResults:
         """The verdict of every step of the plan."""
         return step_results(self.header, self.records())
 

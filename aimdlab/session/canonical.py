@@ -90,6 +90,55 @@ def decode(text: str) -> Json:
     return value
 
 
+def decode_in_parts(text: str, name: str, take: Callable[[Json, str], None]) -> dict[str, Json]:
+    """The value of a canonical text that must be an object, with an empty list as its member ``name``.
+
+    ``take`` gets the elements of that list one after the other, each with its text, so that a long list is never in
+    memory as a whole. ValueError as of :func:`decode_object`.
+    """
+    check_decodable(text)
+    decoder = json.JSONDecoder(object_hook=_decode_object if '"$' in text else None)
+    found: dict[str, Json] = {}
+    try:
+        at = _after(text, 0, "{")
+        while True:
+            key, at = decoder.raw_decode(text, at)
+            if not isinstance(key, str):
+                raise ValueError("a key is no text")  # noqa: TRY004 - bad text, not a bad type
+            at = _after(text, at, ":")
+            if key == name and text.startswith("[", at):
+                found[key], at = [], _take_elements(decoder, text, at, take)
+            else:
+                found[key[1:] if key.startswith("$") else key], at = decoder.raw_decode(text, at)
+            if not text.startswith(",", at):
+                break
+            at += 1
+        if _after(text, at, "}") != len(text):
+            raise ValueError("something stands after its end")
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return found
+
+
+def _take_elements(decoder: json.JSONDecoder, text: str, at: int, take: Callable[[Json, str], None]) -> int:
+    """Hand on the elements of the list that begins at ``at``; returns where the text goes on."""
+    at += 1
+    if text.startswith("]", at):
+        return at + 1
+    while True:
+        value, end = decoder.raw_decode(text, at)
+        take(value, text[at:end])
+        if not text.startswith(",", end):
+            return _after(text, end, "]")
+        at = end + 1
+
+
+def _after(text: str, at: int, mark: str) -> int:
+    if not text.startswith(mark, at):
+        raise ValueError(f"{mark!r} is missing at character {at}")
+    return at + 1
+
+
 def check_decodable(text: str) -> None:
     """Raise ValueError for a text that would take too much memory, or that holds what UTF-8 cannot carry."""
     values = text.count(",") + text.count("[") + text.count("{")

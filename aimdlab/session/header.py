@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from aimdlab import _platform
 from aimdlab.scoring.fingerprint import scoring_fingerprint
 from aimdlab.session import canonical, pc_clock, shapes
 from aimdlab.session.canonical import Encodable
+from aimdlab.session.planned_steps import PlannedSteps
 
 FORMAT_VERSION = 2
 
@@ -52,7 +53,7 @@ class SessionHeader:
 
     title: str
     tests: tuple[Mapping[str, Encodable], ...]
-    plan: tuple[Mapping[str, Encodable], ...]
+    plan: Sequence[Mapping[str, Encodable]]
     configuration: Mapping[str, str]
     equipment: tuple[Mapping[str, Encodable], ...]
     operator: str
@@ -66,12 +67,13 @@ class SessionHeader:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        """Refuse a plan that cannot be reported on."""
-        for index, step in enumerate(self.plan):
-            if not isinstance(step.get("step_id"), str):
-                raise ValueError(f"step {index} of the plan has no step_id")  # noqa: TRY004 - a bad value
-            if step.get("omitted") == "":
-                raise ValueError(f"step {index} of the plan is omitted without a rationale")
+        """Take the plan in its compact form; ValueError if it cannot be reported on."""
+        object.__setattr__(self, "plan", PlannedSteps.of(self.plan))
+
+    @property
+    def steps(self) -> PlannedSteps:
+        """The plan, with what is quickly known of its steps."""
+        return PlannedSteps.of(self.plan)
 
     def step_id(self, step: int) -> str:
         """The stable name of a step, by its index in the plan; IndexError if there is none."""
@@ -83,7 +85,7 @@ class SessionHeader:
 def new_header(
     *,
     title: str,
-    plan: tuple[Mapping[str, Encodable], ...],
+    plan: Iterable[Mapping[str, Encodable]],
     configuration: Mapping[str, str],
     tests: tuple[Mapping[str, Encodable], ...] = (),
     equipment: tuple[Mapping[str, Encodable], ...] = (),
@@ -97,7 +99,7 @@ def new_header(
     return SessionHeader(
         title=title,
         tests=tests,
-        plan=plan,
+        plan=PlannedSteps.of(plan),
         configuration=configuration,
         equipment=equipment,
         operator=operator,
@@ -133,14 +135,30 @@ def header_record(header: SessionHeader) -> str:
     That of a header that was read is the text it was read from, whatever version wrote it.
     """
     names = _fields(header.format_version)
-    record: dict[str, object] = {name: getattr(header, name) for name in names if name != "configuration"}
-    record["configuration"] = {name: canonical.sha256(text) for name, text in header.configuration.items()}
-    return canonical.encode(record)
+    texts = {name: canonical.encode(getattr(header, name)) for name in names if name not in ("configuration", "plan")}
+    hashes = {name: canonical.sha256(text) for name, text in header.configuration.items()}
+    texts["configuration"] = canonical.encode(hashes)
+    texts["plan"] = f"[{','.join(header.steps.texts())}]"
+    return "{" + ",".join(f'"{name}":{texts[name]}' for name in sorted(texts)) + "}"
 
 
-def header_from_record(text: str, configuration: Mapping[str, str]) -> SessionHeader:
-    """The header back from its canonical text and the configuration's texts; ValueError if it is none."""
-    record: dict[str, Any] = canonical.decode_object(text)
+def header_from_record(text: str, read_configuration: Callable[[dict[str, str]], Mapping[str, str]]) -> SessionHeader:
+    """The header back from its canonical text; ValueError if it is none.
+
+    Args:
+        text: with its hash checked.
+        read_configuration: gives the texts of the configuration files when it is told their SHA-256 by name.
+    """
+    plan = PlannedSteps()
+
+    def take(step: object, step_text: str) -> None:
+        plan.add(shapes.planned_of(step), step_text)
+
+    record: dict[str, Any] = canonical.decode_in_parts(text, "plan", take)
+    hashes = record.get("configuration")
+    if not isinstance(hashes, dict):
+        raise ValueError("the header lists no configuration")  # noqa: TRY004 - bad text, not a bad type
+    configuration = read_configuration({name: str(value) for name, value in hashes.items()})
     version = record.get("format_version")
     if not isinstance(version, int):
         raise ValueError("the header lacks format_version")  # noqa: TRY004 - bad text, not a bad type
@@ -152,18 +170,10 @@ def header_from_record(text: str, configuration: Mapping[str, str]) -> SessionHe
     return SessionHeader(
         **{name: record[name] for name in names if name not in ("tests", "plan", "equipment", "configuration")},
         tests=tuple(record["tests"]),
-        plan=tuple(record["plan"]),
+        plan=plan,
         equipment=tuple(record["equipment"]),
-        configuration=dict(configuration),
+        configuration=configuration,
     )
-
-
-def configuration_hashes(text: str) -> dict[str, str]:
-    """SHA-256 of each configuration file by name, from the header's canonical text."""
-    hashes = canonical.decode_object(text).get("configuration")
-    if not isinstance(hashes, dict):
-        raise ValueError("the header lists no configuration")  # noqa: TRY004 - bad text, not a bad type
-    return {name: str(value) for name, value in hashes.items()}
 
 
 def _fields(version: int) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import h5py
 
 from aimdlab.errors import RecordAlteredError, RecordError
@@ -9,7 +11,6 @@ from aimdlab.session import canonical, hdf5, inspection
 from aimdlab.session.header import (
     FORMAT_VERSION,
     SessionHeader,
-    configuration_hashes,
     header_from_record,
     header_record,
 )
@@ -41,8 +42,7 @@ def read_header(group: h5py.Group, where: str) -> tuple[SessionHeader, str]:
         digest = canonical.sha256(text)
         if digest != stored:
             raise RecordAlteredError(f"{where}: the session's header was altered: its hash is another one")
-        configuration = _read_configuration(group, where, configuration_hashes(text))
-        header = header_from_record(text, configuration)
+        header = header_from_record(text, partial(_read_configuration, group, where))
     except hdf5.DAMAGE as error:
         raise RecordAlteredError(f"{where}: the session's header was altered or is none: {error}") from error
     if header.format_version > FORMAT_VERSION:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,10 @@ def _of_attempt(raw_bytes: int) -> int:
 def _for_attempt(raw_bytes: int) -> int:
     """What must be free for an attempt besides the reserve: its file, its copy in the sealed file, its time axes."""
     return 2 * _of_attempt(raw_bytes) + _AXIS_BYTES * raw_bytes
+
+
+def _raw_bytes(step: Mapping[str, Any]) -> int:
+    return min(int(step.get("storage_bytes", 0)), 1 << 62)
 
 
 def require_room(folder: Path, needed_bytes: int, purpose: str) -> None:
@@ -94,13 +99,13 @@ class Room:
         plan: its plan; ``storage_bytes`` of a step are the raw bytes of its captures.
     """
 
-    def __init__(self, folder: Path, plan: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, folder: Path, plan: Iterable[Mapping[str, Any]]) -> None:
         self._folder = folder
         self._reserve = folder / RESERVE_FILE
         self._lock = threading.Lock()
-        self._raw = [0 if step.get("omitted") else int(step.get("storage_bytes", 0)) for step in plan]
+        self._raw = array("q", (0 if step.get("omitted") else _raw_bytes(step) for step in plan))
         self._largest = max(self._raw, default=0)
-        self._waiting = set(range(len(self._raw)))
+        self._is_waiting = bytearray(b"\1" * len(self._raw))
         # Sums that are kept, for they are asked for after every attempt.
         self._waiting_raw = sum(self._raw)
         self._axis_samples = 0
@@ -122,8 +127,8 @@ class Room:
             self._axis_samples += shape[2]
         self._attempts_raw += sum(samples * int(dtype[-1]) for _, _, samples, dtype in shapes)
         self._attempts_stored += file_bytes
-        if record.step in self._waiting:
-            self._waiting.discard(record.step)
+        if record.step < len(self._raw) and self._is_waiting[record.step]:
+            self._is_waiting[record.step] = False
             self._waiting_raw -= self._raw[record.step]
         if new:
             self._stored += file_bytes

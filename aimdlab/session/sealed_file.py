@@ -25,7 +25,7 @@ from aimdlab.session.sealed_arrays import CaptureRows, ReadingSeries
 from aimdlab.session.sealed_plot import ShownExposure
 from aimdlab.session.sealed_tables import AttemptTables, write_environment, write_steps
 from aimdlab.session.tree import describe_tree
-from aimdlab.session.verdicts import Tried, results_of, tried_of
+from aimdlab.session.verdicts import TriedAttempts, results_of, tried_of
 
 
 def write_sealed_file(
@@ -89,7 +89,7 @@ def _write_attempts(
     count, last, end_time = 0, session.header_sha256, session.header.created_utc
     captures, readings, tables = CaptureRows(entry), ReadingSeries(entry), AttemptTables()
     shown = ShownExposure(entry)
-    tried: dict[int, list[Tried]] = {}
+    tried = TriedAttempts()
     texts = hdf5.TextColumn(hdf5.create_texts(entry, "records", len(reported)))
     opened = session.open_attempts(reported, known)
     for attempt in check_links(opened, anchor=last, anchor_name="the session's header", kind="attempt"):
@@ -98,7 +98,7 @@ def _write_attempts(
         tables.add(record)
         shown.add(record, captures.add(attempt))
         readings.add(attempt)
-        tried.setdefault(record.step, []).append(tried_of(record))
+        tried.add(record.step, tried_of(record))
         count, last, end_time = record.index + 1, record.sha256, str(record.attempt["ended_utc"])
     texts.flush()
     groups = captures.finish()

@@ -6,7 +6,6 @@ The records stay the authority; see ``docs/session-format.md`` for every column.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import h5py
 
@@ -14,7 +13,7 @@ from aimdlab.session import canonical
 from aimdlab.session.attempt_record import StoredRecord, check_stored
 from aimdlab.session.header import SessionHeader
 from aimdlab.session.table import Columns, TableRows, write_table
-from aimdlab.session.verdicts import StepResult
+from aimdlab.session.verdicts import StepResults
 
 _ATTEMPT: Columns = {
     "step": "<i4",
@@ -85,31 +84,24 @@ class AttemptTables:
             rows.write(entry, name)
 
 
-def write_steps(entry: h5py.Group, header: SessionHeader, results: list[StepResult]) -> None:
+def write_steps(entry: h5py.Group, header: SessionHeader, results: StepResults) -> None:
     """Write ``steps`` (the plan), ``verdicts`` (one per step) and ``step_attempts``, the index from step to attempts.
 
     The attempts at a step are ``step_attempts[first : first + attempts]``, both from its row in ``verdicts``.
     """
-    steps = [
-        (
-            step,
-            header.step_id(step),
-            str(planned.get("kind", "")),
-            str(planned.get("omitted") or ""),
-            canonical.encode(planned),
-        )
-        for step, planned in enumerate(header.plan)
-    ]
+    steps = (
+        (step, str(planned["step_id"]), str(planned.get("kind", "")), str(planned.get("omitted") or ""), text)
+        for step, (planned, text) in enumerate(zip(header.plan, header.steps.texts(), strict=True))
+    )
     write_table(entry, "steps", steps, {"step": "<i4", "step_id": str, "kind": str, "omitted": str, "planned": str})
-    verdicts: list[tuple[Any, ...]] = []
-    index: list[tuple[int]] = []
+    columns: Columns = {"step": "<i4", "step_id": str, "verdict": str, "reason": str, "first": "<i4", "attempts": "<i4"}
+    verdicts, index = TableRows({**columns, "decided_by": "<i4"}), TableRows({"attempt": "<i4"})
     for result in results:
         row = (result.step, result.step_id, str(result.verdict), result.reason, len(index), len(result.attempts))
-        verdicts.append((*row, -1 if result.decided_by is None else result.decided_by))
-        index += [(attempt,) for attempt in result.attempts]
-    columns: Columns = {"step": "<i4", "step_id": str, "verdict": str, "reason": str, "first": "<i4", "attempts": "<i4"}
-    write_table(entry, "verdicts", verdicts, {**columns, "decided_by": "<i4"})
-    write_table(entry, "step_attempts", index, {"attempt": "<i4"})
+        verdicts.add((*row, -1 if result.decided_by is None else result.decided_by))
+        index.extend((attempt,) for attempt in result.attempts)
+    verdicts.write(entry, "verdicts")
+    index.write(entry, "step_attempts")
 
 
 def write_environment(entry: h5py.Group, header: SessionHeader) -> None:

@@ -63,17 +63,23 @@ def commit_of(data: Mapping[str, Any]) -> dict[str, Any]:
 def check_header(header: Mapping[str, Any]) -> None:
     """Raise ValueError unless this can be a header; fields that a version does not have are not missed."""
     _check_fields(header, {name: kind for name, kind in _HEADER.items() if name in header})
-    for name in ("tests", "plan", "equipment"):
+    for name in ("tests", "equipment"):
         if not all(isinstance(entry, dict) for entry in header.get(name, ())):
             raise ValueError(f"{name} holds something else than objects")
     for name in ("software", "host"):
         if not all(isinstance(value, str) for value in header.get(name, {}).values()):
             raise ValueError(f"{name} holds something else than texts")
-    for step in header.get("plan", ()):
-        if not isinstance(step.get("test", 0), int):
-            raise ValueError("a step of the plan belongs to no test")  # noqa: TRY004 - bad text, not a bad type
-        if not isinstance(step.get("omitted", ""), str | None):
-            raise ValueError("a step of the plan is omitted for something else than a text")  # noqa: TRY004 - bad text
+
+
+def planned_of(step: object) -> dict[str, Any]:
+    """A step of a plan; ValueError unless this can be one."""
+    if not isinstance(step, dict):
+        raise ValueError("plan holds something else than objects")  # noqa: TRY004 - bad text, not a bad type
+    if not isinstance(step.get("test", 0), int):
+        raise ValueError("a step of the plan belongs to no test")  # noqa: TRY004 - bad text, not a bad type
+    if not isinstance(step.get("omitted", ""), str | None):
+        raise ValueError("a step of the plan is omitted for something else than a text")  # noqa: TRY004 - bad text
+    return step
 
 
 def check_link(record: Mapping[str, Any]) -> None:
