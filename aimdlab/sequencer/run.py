@@ -111,7 +111,7 @@ class Run:
         self._attention = attention
         self._progress = progress
         self._resumed = tries is not None
-        self._tries = tries or Tries(session.header.plan)
+        self._tries = tries or Tries(step.as_record() for step in plan.steps)
         self._facts = dict(facts or {})
         self._unattended = unattended
         self._faults = FaultPolicy(plan.campaign.campaign.file.faults, bench, attention.check, progress.trouble)
