@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from aimdlab.session.attempt_record import (
     check_stored_codes,
 )
 from aimdlab.session.chain import check_links
+from aimdlab.session.commits import Commits
 from aimdlab.session.events import Event
 from aimdlab.session.header import SessionHeader
 from aimdlab.session.model import Attempt
@@ -182,7 +184,7 @@ class Session(ABC):
         Raises RecordAlteredError naming the first record altered, removed, added or moved.
         """
         self._check_head()
-        committed = []
+        committed = Commits()
         stored_attempts = self._look_at_attempts()
         attempts = events = ChainEnd(0, self.header_sha256)
         unreported = ""
@@ -207,7 +209,7 @@ class Session(ABC):
                     codes = fetch()
                     checks.add(partial(check_stored_codes, record, position, codes), codes.nbytes)
                 attempts = ChainEnd(record.index + 1, record.sha256)
-                verdicts.append(str(record.attempt["score"]["verdict"]))
+                verdicts.append(sys.intern(str(record.attempt["score"]["verdict"])))
         if attempts.count < len(committed):
             lost = committed[attempts.count]
             raise RecordAlteredError(
@@ -217,7 +219,7 @@ class Session(ABC):
         seal = self._check_tail({"attempts": attempts, "events": events}, verdicts)
         return Verification(self.header_sha256, attempts, events, unreported, remarks_of(remarkable), seal)
 
-    def _is_unreported(self, record: StoredRecord, committed: list[dict[str, Any]]) -> bool:
+    def _is_unreported(self, record: StoredRecord, committed: Commits) -> bool:
         """Whether the event log does not report the attempt, where that may be; RecordAlteredError where it may not."""
         if record.index < len(committed):
             if committed[record.index]["sha256"] != record.sha256:
@@ -233,7 +235,7 @@ class Session(ABC):
     _may_be_unreported = False
 
     @abstractmethod
-    def _look_at_attempts(self) -> Callable[[list[dict[str, Any]]], Iterator[StoredAttempt]]:
+    def _look_at_attempts(self) -> Callable[[Commits], Iterator[StoredAttempt]]:
         """Look what is there of attempts, before the event log is read.
 
         Returns what then gives them in the order of commit, when told the data of the events that report commits.

@@ -29,6 +29,8 @@ MOST_VALUES = 2_000_000
 # Written as an escape; a canonical text has none, nor an even number of backslashes before one that is not.
 _SURROGATE = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
 
+_SLICE = 1 << 18
+
 NO_HASH = "0" * 64
 """Stands for "the record before" where there is none."""
 
@@ -36,6 +38,15 @@ NO_HASH = "0" * 64
 def sha256(data: bytes | str) -> str:
     """SHA-256 of bytes, or of a text in UTF-8, in lower-case hexadecimal."""
     return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+
+
+def text_sha256(text: str) -> str:
+    """SHA-256 of the canonical text of a text, which can be long, without making the whole of it."""
+    digest = hashlib.sha256(b'"')
+    for start in range(0, len(text), _SLICE):
+        digest.update(encode(text[start : start + _SLICE])[1:-1].encode())
+    digest.update(b'"')
+    return digest.hexdigest()
 
 
 def little_endian(array: NDArray[Any]) -> NDArray[Any]:

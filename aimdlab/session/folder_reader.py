@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from aimdlab.session import attempt_file, hdf5, own_files
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record, check_stored
 from aimdlab.session.base import COMMITTED, FOUND, ChainEnd, RecordLink, Session, StoredAttempt
 from aimdlab.session.codes import Compression, StoredCodes
+from aimdlab.session.commits import Commits
 from aimdlab.session.committed import CommittedFiles, KnownAttempt
 from aimdlab.session.events import LARGEST_LINE_BYTES, Event, parse_event, read_events
 from aimdlab.session.header_file import read_header, write_header
@@ -36,6 +37,10 @@ TEMPORARY_SUFFIX = ".tmp"
 def attempt_file_name(step: int, number: int) -> str:
     """The name of an attempt's file: "000003-01.h5"."""
     return f"{step:06d}-{number:02d}.h5"
+
+
+def _reported_name(commit: Mapping[str, Any]) -> str:
+    return attempt_file_name(int(commit["step"]), int(commit["number"]))
 
 
 def sealed_path(folder: Path) -> Path:
@@ -84,7 +89,8 @@ class FolderSession(Session):
         """
         waiting: list[tuple[int, Path]] = []
         turn = 0
-        for found in sorted((self.path / ATTEMPTS_FOLDER).glob("*.h5")):
+        for name in sorted(self._names()):
+            found = self.path / ATTEMPTS_FOLDER / name
             record = read_attempt_record(found)
             if found.name != _file_of(record):
                 raise RecordAlteredError(f"{record.name} was moved: it lies in {found}")
@@ -101,26 +107,31 @@ class FolderSession(Session):
             yield self.planned(read_attempt_record(heapq.heappop(waiting)[1]))
 
     def open_attempts(
-        self, reported: Sequence[Mapping[str, Any]], known: CommittedFiles | None = None
+        self, reported: Commits, known: CommittedFiles | None = None
     ) -> Iterator[OpenAttempt | KnownAttempt]:
         """The attempts that the events of their commits report, in that order; every file is opened once.
 
         Args:
-            reported: the data of those events: ``step``, ``step_id``, ``number``, ``sha256``.
+            reported: the data of those events.
             known: the files that this process wrote.
 
         Raises RecordAlteredError if the files are not those of the events.
         """
-        names = [attempt_file_name(int(commit["step"]), int(commit["number"])) for commit in reported]
-        folder, expected = self.path / ATTEMPTS_FOLDER, set(names)
-        for path in sorted(folder.glob("*.h5")):
-            if path.name not in expected:
-                raise RecordAlteredError(f"the attempt in {path} was added: the event log knows nothing of it")
-        for name, commit in zip(names, reported, strict=True):
-            if (attempt := _as_written(folder / name, commit, known)) is not None:
+        folder, others = self.path / ATTEMPTS_FOLDER, self._names()
+        others.difference_update(_reported_name(commit) for commit in reported)
+        if others:
+            path = folder / min(others)
+            raise RecordAlteredError(f"the attempt in {path} was added: the event log knows nothing of it")
+        for commit in reported:
+            path = folder / _reported_name(commit)
+            if (attempt := _as_written(path, commit, known)) is not None:
                 yield attempt
             else:
-                yield from self._open_reported(folder / name, commit)
+                yield from self._open_reported(path, commit)
+
+    def _names(self) -> set[str]:
+        """The names of the attempts' files that are there now."""
+        return {path.name for path in (self.path / ATTEMPTS_FOLDER).glob("*.h5")}
 
     def _open_reported(self, path: Path, commit: Mapping[str, Any]) -> Iterator[OpenAttempt]:
         """The attempt that an event reports, open until it is done with; RecordAlteredError if it is another one."""
@@ -178,21 +189,21 @@ class FolderSession(Session):
             except RecordAlteredError as error:
                 raise RecordAlteredError(f"{path}: the session's header was altered: {error}") from error
 
-    def _look_at_attempts(self) -> Callable[[list[dict[str, Any]]], Iterator[StoredAttempt]]:
-        return partial(self._stored, {path.name for path in (self.path / ATTEMPTS_FOLDER).glob("*.h5")})
+    def _look_at_attempts(self) -> Callable[[Commits], Iterator[StoredAttempt]]:
+        return partial(self._stored, self._names())
 
-    def _stored(self, present: set[str], committed: list[dict[str, Any]]) -> Iterator[StoredAttempt]:
+    def _stored(self, present: set[str], committed: Commits) -> Iterator[StoredAttempt]:
         """Those that the events report, then those that were there before the events were read and are not reported.
 
         What a run commits while this is read is left out.
         """
         folder = self.path / ATTEMPTS_FOLDER
-        names = [attempt_file_name(int(commit["step"]), int(commit["number"])) for commit in committed]
-        for name, commit in zip(names, committed, strict=True):
-            for opened in self._open_reported(folder / name, commit):
+        for commit in committed:
+            present.discard(_reported_name(commit))
+            for opened in self._open_reported(folder / _reported_name(commit), commit):
                 yield _stored(opened)
         others = []
-        for name in sorted(present.difference(names)):
+        for name in sorted(present):
             record = read_attempt_record(folder / name)
             if name != _file_of(record):
                 raise RecordAlteredError(f"{record.name} was moved: it lies in {folder / name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,38 +142,47 @@ def header_record(header: SessionHeader) -> str:
     return "{" + ",".join(f'"{name}":{texts[name]}' for name in sorted(texts)) + "}"
 
 
-def header_from_record(text: str, read_configuration: Callable[[dict[str, str]], Mapping[str, str]]) -> SessionHeader:
-    """The header back from its canonical text; ValueError if it is none.
+def header_from_record(text: str, configuration: Mapping[str, str]) -> SessionHeader:
+    """The header back from its canonical text and the configuration's texts; ValueError if it is none."""
+    return HeaderText(text).header(configuration)
 
-    Args:
-        text: with its hash checked.
-        read_configuration: gives the texts of the configuration files when it is told their SHA-256 by name.
+
+class HeaderText:
+    """A header's canonical text, decoded once; ValueError if it is none.
+
+    Attributes:
+        configuration: SHA-256 of each configuration file by name.
     """
-    plan = PlannedSteps()
 
-    def take(step: object, step_text: str) -> None:
-        plan.add(shapes.planned_of(step), step_text)
+    def __init__(self, text: str) -> None:
+        self._plan = PlannedSteps()
+        self._record: dict[str, Any] = canonical.decode_in_parts(text, "plan", self._take)
+        hashes = self._record.get("configuration")
+        if not isinstance(hashes, dict):
+            raise ValueError("the header lists no configuration")  # noqa: TRY004 - bad text, not a bad type
+        self.configuration = {name: str(value) for name, value in hashes.items()}
 
-    record: dict[str, Any] = canonical.decode_in_parts(text, "plan", take)
-    hashes = record.get("configuration")
-    if not isinstance(hashes, dict):
-        raise ValueError("the header lists no configuration")  # noqa: TRY004 - bad text, not a bad type
-    configuration = read_configuration({name: str(value) for name, value in hashes.items()})
-    version = record.get("format_version")
-    if not isinstance(version, int):
-        raise ValueError("the header lacks format_version")  # noqa: TRY004 - bad text, not a bad type
-    names = _fields(version)
-    missing = set(names) - record.keys()
-    if missing:
-        raise ValueError(f"the header lacks {', '.join(sorted(missing))}")
-    shapes.check_header(record)
-    return SessionHeader(
-        **{name: record[name] for name in names if name not in ("tests", "plan", "equipment", "configuration")},
-        tests=tuple(record["tests"]),
-        plan=plan,
-        equipment=tuple(record["equipment"]),
-        configuration=configuration,
-    )
+    def _take(self, step: object, text: str) -> None:
+        self._plan.add(shapes.planned_of(step), text)
+
+    def header(self, configuration: Mapping[str, str]) -> SessionHeader:
+        """The header with the texts of its configuration; ValueError if it is none."""
+        record = self._record
+        version = record.get("format_version")
+        if not isinstance(version, int):
+            raise ValueError("the header lacks format_version")  # noqa: TRY004 - bad text, not a bad type
+        names = _fields(version)
+        missing = set(names) - record.keys()
+        if missing:
+            raise ValueError(f"the header lacks {', '.join(sorted(missing))}")
+        shapes.check_header(record)
+        return SessionHeader(
+            **{name: record[name] for name in names if name not in ("tests", "plan", "equipment", "configuration")},
+            tests=tuple(record["tests"]),
+            plan=self._plan,
+            equipment=tuple(record["equipment"]),
+            configuration=dict(configuration),
+        )
 
 
 def _fields(version: int) -> tuple[str, ...]:

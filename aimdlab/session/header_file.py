@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import h5py
 
 from aimdlab.errors import RecordAlteredError, RecordError
 from aimdlab.session import canonical, hdf5, inspection
 from aimdlab.session.header import (
     FORMAT_VERSION,
+    HeaderText,
     SessionHeader,
-    header_from_record,
     header_record,
 )
 
@@ -42,7 +40,9 @@ def read_header(group: h5py.Group, where: str) -> tuple[SessionHeader, str]:
         digest = canonical.sha256(text)
         if digest != stored:
             raise RecordAlteredError(f"{where}: the session's header was altered: its hash is another one")
-        header = header_from_record(text, partial(_read_configuration, group, where))
+        recorded = HeaderText(text)
+        del text  # it can be megabytes
+        header = recorded.header(_read_configuration(group, where, recorded.configuration))
     except hdf5.DAMAGE as error:
         raise RecordAlteredError(f"{where}: the session's header was altered or is none: {error}") from error
     if header.format_version > FORMAT_VERSION:

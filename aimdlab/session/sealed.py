@@ -19,6 +19,7 @@ from aimdlab.session import canonical, hdf5, inspection, signing
 from aimdlab.session.attempt_file import check_record
 from aimdlab.session.attempt_record import StoredRecord, attempt_from_record
 from aimdlab.session.base import ChainEnd, Seal, Session, StoredAttempt
+from aimdlab.session.commits import Commits
 from aimdlab.session.events import Event, check_event_lines
 from aimdlab.session.header import FORMAT_VERSION
 from aimdlab.session.header_file import read_header
@@ -100,21 +101,17 @@ class SealedSession(Session):
         self._file.close()
 
     @cached_property
-    def _places(self) -> tuple[dict[tuple[int, int], Place], dict[tuple[int, int], Place]]:
-        """Where the captures and the readings lie, by (attempt, position in the attempt)."""
+    def _places(self) -> tuple[_PlaceIndex, _PlaceIndex]:
+        """Where the captures and the readings lie."""
         try:
             captures, readings = (
-                {
-                    (int(row[0]), int(row[1])): (row[2].decode(), *(int(value) for value in row.tolist()[3:]))
-                    for row in table
-                }
-                for table in (hdf5.read_table(self._entry, name) for name in ("capture_index", "reading_index"))
+                _PlaceIndex(hdf5.read_table(self._entry, name)) for name in ("capture_index", "reading_index")
             )
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{self.path}: the index of captures and readings was altered: {error}") from error
         return captures, readings
 
-    def _look_at_attempts(self) -> Callable[[list[dict[str, Any]]], Iterator[StoredAttempt]]:
+    def _look_at_attempts(self) -> Callable[[Commits], Iterator[StoredAttempt]]:
         return lambda _committed: map(self._stored_of, self.records())  # nobody writes to a sealed file
 
     def _stored_of(self, record: StoredRecord) -> StoredAttempt:
@@ -123,14 +120,14 @@ class SealedSession(Session):
             record,
             [partial(self._codes, record, position) for position in range(len(record.attempt["captures"]))],
             [
-                partial(self._reading, readings.get((record.index, position)), record.name)
+                partial(self._reading, readings.find(record.index, position), record.name)
                 for position in range(len(record.attempt["readings"]))
             ],
         )
 
     def _codes(self, record: StoredRecord, position: int) -> StoredRow:
         captures, _ = self._places
-        group, row = captures.get((record.index, position), ("", 0))
+        group, row = captures.find(record.index, position) or ("", 0)
         path, name = f"{group}/codes", record.name
         with self._named(path, name):
             stored = self._reader(path).stored(row)
@@ -193,19 +190,25 @@ class SealedSession(Session):
     def _check_shown_verdicts(self, recorded: list[str]) -> None:
         """The tables that people look at must say what the records say; RecordAlteredError if they do not."""
         try:
-            shown = [value.decode() for value in hdf5.read_column(self._entry, "attempts", "verdict")]
-            steps = [value.decode() for value in hdf5.read_column(self._entry, "verdicts", "verdict")]
-            decided = [int(value) for value in hdf5.read_column(self._entry, "verdicts", "decided_by")]
+            shown = hdf5.read_column(self._entry, "attempts", "verdict")
+            steps = hdf5.read_column(self._entry, "verdicts", "verdict")
+            decided = hdf5.read_column(self._entry, "verdicts", "decided_by")
+            if len(shown) != len(recorded) or any(
+                value.decode() != said for value, said in zip(shown, recorded, strict=True)
+            ):
+                raise RecordAlteredError(
+                    f"{self.path}: /{ENTRY}/attempts was altered: its verdicts are not those recorded"
+                )
+            for step, (value, place) in enumerate(zip(steps, decided, strict=True)):
+                verdict, by = value.decode(), int(place)
+                said = recorded[by : by + 1] if by >= 0 else [Verdict.NOT_RUN.value, Verdict.OMITTED.value]
+                if verdict not in said:
+                    raise RecordAlteredError(
+                        f"{self.path}: /{ENTRY}/verdicts was altered: step {step} is {verdict} there, not what was "
+                        "recorded"
+                    )
         except hdf5.DAMAGE as error:
             raise RecordAlteredError(f"{self.path}: the tables of verdicts were altered: {error}") from error
-        if shown != recorded:
-            raise RecordAlteredError(f"{self.path}: /{ENTRY}/attempts was altered: its verdicts are not those recorded")
-        for step, (verdict, by) in enumerate(zip(steps, decided, strict=True)):
-            said = recorded[by : by + 1] if by >= 0 else [Verdict.NOT_RUN.value, Verdict.OMITTED.value]
-            if verdict not in said:
-                raise RecordAlteredError(
-                    f"{self.path}: /{ENTRY}/verdicts was altered: step {step} is {verdict} there, not what was recorded"
-                )
 
     def _signed_by(self) -> str:
         """The key that signed the root, "" if the header names none; RecordAlteredError if the signature is not its."""
@@ -228,6 +231,30 @@ class SealedSession(Session):
                 " altered, or the session was and its hashes were recomputed"
             )
         return wanted
+
+
+class _PlaceIndex:
+    """A table whose rows are (attempt, position in the attempt, group, numbers ...), to be looked up by the first two.
+
+    Raises what :data:`aimdlab.session.hdf5.DAMAGE` names if it is another one.
+    """
+
+    def __init__(self, table: NDArray[Any]) -> None:
+        attempt, position, group, *numbers = table.dtype.names or ()
+        order = np.lexsort((table[position], table[attempt]))  # stable
+        names, self._group_of = np.unique(table[group][order], return_inverse=True)
+        self._groups = [name.decode() for name in names.tolist()]
+        self._attempts, self._positions = table[attempt][order], table[position][order]
+        self._numbers = [table[name][order] for name in numbers]
+
+    def find(self, attempt: int, position: int) -> Place | None:
+        """Group and numbers of a row, of several the last; None if there is none."""
+        first, stop = (int(np.searchsorted(self._attempts, attempt, side)) for side in ("left", "right"))
+        rows = np.flatnonzero(self._positions[first:stop] == position)
+        if not rows.size:
+            return None
+        row = first + int(rows[-1])
+        return (self._groups[self._group_of[row]], *(int(numbers[row]) for numbers in self._numbers))
 
 
 def _unpacked(fetch: Callable[[], StoredRow]) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import h5py
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from aimdlab.session import hdf5
 from aimdlab.session.attempt_record import StoredRecord, capture_shapes
 from aimdlab.session.codes import CodeRows, StoredCodes
-from aimdlab.session.table import Columns, TableRows, write_table
+from aimdlab.session.packed_columns import PackedNumbers
+from aimdlab.session.table import TableRows
 
 CaptureKey = tuple[str, str, int, str]
 """(channel, kind, samples, dtype): captures that agree in these are rows of one dataset."""
@@ -81,8 +82,11 @@ class _Rows:
     group: h5py.Group
     codes: CodeRows
     name: str
-    units: list[tuple[str]] = field(default_factory=list)
-    vectors: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _ROW_TYPES})
+    units: TableRows = field(default_factory=lambda: TableRows({"unit": str}))
+    unit_names: set[str] = field(default_factory=set)
+    vectors: dict[str, PackedNumbers] = field(
+        default_factory=lambda: {name: PackedNumbers(kind) for name, kind in _ROW_TYPES.items()}
+    )
 
 
 class CaptureRows:
@@ -111,7 +115,8 @@ class CaptureRows:
             for name, vector in rows.vectors.items():
                 value = own[name] if name in own else capture[name]
                 vector.append(NO_CODE if value is None else value)
-            rows.units.append((capture["unit"],))
+            rows.units.add((capture["unit"],))
+            rows.unit_names.add(capture["unit"])
         return places
 
     def _begin(self, key: CaptureKey) -> _Rows:
@@ -128,13 +133,13 @@ class CaptureRows:
             channel, kind, samples = hdf5.without_nul(key[0]), hdf5.without_nul(key[1]), key[2]
             group = rows.group
             rows.codes.finish()
-            units = {unit for (unit,) in rows.units}
-            unit = hdf5.without_nul(units.pop()) if len(units) == 1 else "as in the column unit"
+            units = rows.unit_names
+            unit = hdf5.without_nul(next(iter(units))) if len(units) == 1 else "as in the column unit"
             for name, values in rows.vectors.items():
-                vector = hdf5.write_array(group, name, np.array(values, dtype=_ROW_TYPES[name]))
+                vector = hdf5.write_array(group, name, values.all())
                 vector.attrs["units"] = _ROW_UNITS.get(name, unit if name in ("offset", "u_offset") else "1")
             group["scale"].attrs["units"] = f"{unit}/code"
-            write_table(group, "unit", rows.units, {"unit": str})
+            rows.units.write(group, "unit")
             group.attrs["channel"], group.attrs["kind"] = channel, kind
             hdf5.write_text(group, "title", f"{channel}, {kind}: raw codes of {len(rows.codes)} captures, one per row")
             group.attrs["signal"] = "codes"
@@ -162,14 +167,16 @@ def _write_time(rows: _Rows, samples: int) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """One reading of one attempt; ``pairs`` has shape (2, n): times and values."""
+@dataclass
+class _Series:
+    """One kind of reading in the making; times and values of all attempts, and of each attempt how many."""
 
-    attempt: int
-    position: int
-    started_bench_s: float
-    pairs: NDArray[np.float64]
+    t_s: PackedNumbers = field(default_factory=lambda: PackedNumbers("<f8"))
+    values: PackedNumbers = field(default_factory=lambda: PackedNumbers("<f8"))
+    attempts: PackedNumbers = field(default_factory=lambda: PackedNumbers("<i4"))
+    positions: PackedNumbers = field(default_factory=lambda: PackedNumbers("<i4"))
+    lengths: PackedNumbers = field(default_factory=lambda: PackedNumbers("<i4"))
+    started_bench_s: PackedNumbers = field(default_factory=lambda: PackedNumbers("<f8"))
 
 
 class ReadingSeries:
@@ -177,49 +184,47 @@ class ReadingSeries:
 
     def __init__(self, entry: h5py.Group) -> None:
         self._entry = entry
-        self._stretches: dict[tuple[str, str], list[_Stretch]] = {}
+        self._series: dict[tuple[str, str], _Series] = {}
 
     def add(self, source: AttemptSource) -> None:
         """Take the readings of one attempt."""
         record = source.record
         for position, reading in enumerate(record.attempt["readings"]):
-            pairs = source.reading(position)
-            stretch = _Stretch(record.index, position, float(record.attempt["started_bench_s"]), pairs)
-            self._stretches.setdefault((reading["name"], reading["unit"]), []).append(stretch)
+            t_s, values = source.reading(position)
+            kind = (reading["name"], reading["unit"])
+            if (series := self._series.get(kind)) is None:
+                series = self._series[kind] = _Series()
+            series.t_s.extend(t_s)
+            series.values.extend(values)
+            series.attempts.append(record.index)
+            series.positions.append(position)
+            series.lengths.append(len(t_s))
+            series.started_bench_s.append(float(record.attempt["started_bench_s"]))
 
     def finish(self) -> list[str]:
         """Write the series and their index; returns the names of their groups."""
-        index: list[tuple[int, int, str, int, int]] = []
+        index = TableRows({"attempt": "<i4", "position": "<i4", "group": str, "first": "<i4", "count": "<i4"})
         names = []
-        for (reading, unit), stretches in self._stretches.items():
+        for (reading, unit), series in self._series.items():
             name = unique_name("reading", reading, {*self._entry, _READING_INDEX})
             names.append(name)
             first = 0
-            lengths = [stretch.pairs.shape[1] for stretch in stretches]
-            for stretch, length in zip(stretches, lengths, strict=True):
-                index.append((stretch.attempt, stretch.position, name, first, length))
+            for attempt, position, length in zip(series.attempts, series.positions, series.lengths, strict=True):
+                index.add((attempt, position, name, first, length))
                 first += length
-            pairs = np.concatenate([stretch.pairs for stretch in stretches], axis=1)
-            started = np.repeat([stretch.started_bench_s for stretch in stretches], lengths)
+            lengths, t_s = series.lengths.all(), series.t_s.all()
+            started = np.repeat(series.started_bench_s.all(), lengths)
             group = self._entry.create_group(name)
             label = hdf5.without_nul(reading)
             group.attrs.update({"NX_class": "NXdata", "signal": "value", "axes": ["time"], "reading": label})
             hdf5.write_text(group, "title", label)
-            hdf5.write_array(group, "value", pairs[1]).attrs["units"] = hdf5.without_nul(unit)
-            hdf5.write_array(group, "t_s", pairs[0]).attrs["units"] = "s"
+            hdf5.write_array(group, "value", series.values.all()).attrs["units"] = hdf5.without_nul(unit)
+            hdf5.write_array(group, "t_s", t_s).attrs["units"] = "s"
             with np.errstate(over="ignore", invalid="ignore"):  # times are whatever was recorded
-                hdf5.write_array(group, "time", started + pairs[0]).attrs["units"] = "s"
+                hdf5.write_array(group, "time", started + t_s).attrs["units"] = "s"
             group["value"].attrs["long_name"] = label
             group["t_s"].attrs["long_name"] = "time after the trigger of the exposure"
             group["time"].attrs["long_name"] = "bench time at the start of the attempt + t_s"
-            attempts = np.repeat([stretch.attempt for stretch in stretches], lengths)
-            hdf5.write_array(group, "attempt", attempts.astype("<i4"))
-        columns: Columns = {
-            "attempt": "<i4",
-            "position": "<i4",
-            "group": str,
-            "first": "<i4",
-            "count": "<i4",
-        }
-        write_table(self._entry, _READING_INDEX, index, columns)
+            hdf5.write_array(group, "attempt", np.repeat(series.attempts.all(), lengths))
+        index.write(self._entry, _READING_INDEX)
         return names

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import h5py
 
@@ -14,6 +13,7 @@ from aimdlab.errors import RecordError
 from aimdlab.session import canonical, hdf5
 from aimdlab.session.base import commit_of
 from aimdlab.session.chain import check_links
+from aimdlab.session.commits import Commits
 from aimdlab.session.committed import CommittedFiles
 from aimdlab.session.events import check_event_lines, read_event_lines
 from aimdlab.session.folder_reader import EVENTS_FILE, FolderSession
@@ -69,11 +69,11 @@ def _write(session: FolderSession, file: h5py.File, key: BenchKey | None, known:
     _write_integrity(session, file, captures, key, events=events, attempts=attempts)
 
 
-def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, object], list[dict[str, Any]]]:
+def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, object], Commits]:
     """Copy the lines of the event log, checked; returns their number and last hash, and what the commits reported."""
     log = session.path / EVENTS_FILE
     column = hdf5.TextColumn(hdf5.create_texts(entry, "events", sum(1 for _ in read_event_lines(log))))
-    count, last, reported = 0, session.header_sha256, []
+    count, last, reported = 0, session.header_sha256, Commits()
     for event in check_event_lines(column.passing(read_event_lines(log)), last):
         count, last = event.n + 1, event.sha256
         if (commit := commit_of(event)) is not None:
@@ -83,7 +83,7 @@ def _write_events(session: FolderSession, entry: h5py.Group) -> tuple[dict[str, 
 
 
 def _write_attempts(
-    session: FolderSession, entry: h5py.Group, reported: list[dict[str, Any]], known: CommittedFiles | None
+    session: FolderSession, entry: h5py.Group, reported: Commits, known: CommittedFiles | None
 ) -> tuple[dict[str, object], list[str]]:
     """Copy records, captures and readings; returns number and last hash of the attempts, and the groups of captures."""
     count, last, end_time = 0, session.header_sha256, session.header.created_utc

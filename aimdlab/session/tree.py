@@ -128,7 +128,7 @@ def _content_sha256(dataset: h5py.Dataset) -> str:
     """Hash of the raw little-endian bytes; of texts of variable length that of the canonical JSON of text or list."""
     if dataset.dtype.kind == "O":
         if dataset.ndim == 0:
-            return canonical.sha256(canonical.encode(hdf5.read_scalar(dataset)))
+            return canonical.text_sha256(hdf5.read_scalar(dataset))
         if inspection.text_lengths(dataset).sum() > inspection.LARGEST_TEXT_BYTES:
             raise ValueError(f"{dataset.name} holds longer texts than any session")
         return canonical.sha256(canonical.encode(list(hdf5.read_texts(dataset))))
