@@ -43,7 +43,6 @@ _FARTHEST = 3.0
 _U_APART = 0.05
 """How far the heights of pulses A and B may be apart, relative."""
 _RIDGE = 1e-12
-_DIAGONAL = np.diag_indices(len(Parameters._fields))
 _HELD = 1e-6
 """From this part of a step on that is not taken, its parameter is held at a bound."""
 _REPEATED = 0.01
@@ -197,7 +196,9 @@ class LeakFit:
             wished, u_gain = _solved(square[:-1, :-1] + known, toward, spread)
             after = self._bounded(found, wished)
             step = after - found
-            held = bool(np.any(np.abs(step - wished) > _HELD * np.abs(wished)))
+            held = any(
+                abs(did - would) > _HELD * abs(would) for did, would in zip(step.tolist(), wished.tolist(), strict=True)
+            )
             found, changed = after, step @ columns
             settled = _SETTLED * self._ivamp_v * (_REPEATED if held else 1.0)
             narrow = limit <= max(_OUTLIER * spread, self._apart_v)
@@ -271,17 +272,20 @@ def _median(values: FloatArray) -> float:
     return float(middle[half] if values.size % 2 else (middle[half - 1] + middle[half]) / 2)
 
 
+def _close(step: FloatArray, wished: FloatArray) -> bool:
+    """Whether a step is all that was wished."""
+    both = zip(step.tolist(), wished.tolist(), strict=True)
+    return all(abs(did - would) <= _HELD * abs(would) for did, would in both)
+
+
 def _solved(normal: FloatArray, toward: FloatArray, spread: float) -> tuple[FloatArray, float]:
     """The least-squares step by the normal equations, and the standard uncertainty of the mean of its first two."""
-    size = np.sqrt(normal.diagonal())
-    seen = bool(size[:2].any())
-    size[size == 0.0] = math.inf  # a column of zeros stays where it is
-    # Columns of length 1: what is added changes nothing but keeps two that say the same from standing in the way.
-    scaled = normal / size
-    scaled /= size[:, None]
-    scaled[_DIAGONAL] += np.where(size == math.inf, 1.0, _RIDGE)
-    inverse = np.linalg.inv(scaled)
-    step = inverse @ (toward / size) / size
-    # The mean of the first two, each in the length of its column.
-    parts = 0.5 / size[:2]
-    return step, spread * math.sqrt(float(parts @ inverse[:2, :2] @ parts)) if seen else math.inf
+    sizes = [math.sqrt(square) for square in normal.diagonal().tolist()]
+    # Columns of length 1; one of zeros stays where it is.
+    scale = np.array([1.0 / size if size else 0.0 for size in sizes])
+    scales = np.multiply.outer(scale, scale)
+    # What is added changes nothing but keeps two that say the same from standing in the way.
+    inverse = np.linalg.inv(normal * scales + np.diag([_RIDGE if size else 1.0 for size in sizes]))
+    inverse *= scales
+    u_mean = 0.5 * math.sqrt(float(inverse[:2, :2].sum()))
+    return inverse @ toward, spread * u_mean if any(sizes[:2]) else math.inf

@@ -8,7 +8,7 @@ from the answers and the signal's area at both ends of the interval.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -55,9 +55,9 @@ class LeakPath:
 
     def stretched(self, ratio: float) -> LeakPath:
         """With the main lag longer by ``ratio``."""
-        lags = list(self.lags)
-        lags[self.main] = (lags[self.main][0], lags[self.main][1] * ratio)
-        return replace(self, lags=tuple(lags))
+        main, lags = self.main, list(self.lags)
+        lags[main] = (lags[main][0], lags[main][1] * ratio)
+        return LeakPath(tuple(lags), self.direct)
 
 
 class Parameters(NamedTuple):
@@ -104,6 +104,7 @@ class LeakModel:
     ) -> None:
         self._times_s, self._shown_v, self._injected_v = times_s, shown_v, injected_v
         self._played, self._path, self._dt = played, path, dt_s
+        self._main = path.main
         self._span_s = max(float(times_s[-1]), dt_s)
         self._along = times_s / self._span_s
         # Where a sample follows another, the interval around it begins where the other's ends.
@@ -120,17 +121,17 @@ class LeakModel:
     def played_of(self, found: Parameters) -> Played:
         """The signal with its clock as found."""
         rate = self._played.rate + found.end_s / self._span_s
-        return replace(self._played, start_s=self._played.start_s + found.start_s, rate=rate)
+        return Played(self._played.signal, self._played.start_s + found.start_s, rate, self._played.stop_s)
 
     def linear(self, found: Parameters, averaged: bool) -> FloatArray:
         """The model's derivatives by each parameter, and what remains of what is shown; shape (8, n)."""
         path, played = self.path_of(found), self.played_of(found)
-        main_lag_s = path.lags[path.main][1]
+        main_lag_s = path.lags[self._main][1]
         places = played.at(self._ends_s if averaged else self._times_s)
         answers = played.lagged(places, [*(lag_s for _, lag_s in path.lags), main_lag_s * (1.0 + _STEP)])
         if averaged:
             answers[-1] = played.areas_s(places)
-        weights = self._of_means(path, found, played.rate) if averaged else _of_points(path, found)
+        weights = self._of_means(path, found, played.rate) if averaged else self._of_points(path, found)
         lines: FloatArray = weights @ answers.reshape(weights.shape[1], -1)
         if averaged:
             lines = np.subtract(lines[:, 1:], lines[:, :-1]).take(self._begin, axis=1)
@@ -151,23 +152,25 @@ class LeakModel:
             weights[0, k, 0] = weights[1, k, 1] = -share * lag_s * per_s
             weights[4, k] = -share * per_s * found.a, -share * per_s * found.b
         weights[0, -1, 0] = weights[1, -1, 1] = path.total * per_s * (1.0 + rate)
-        share, lag_s = path.lags[path.main]
-        longer = share * lag_s * per_s / _STEP * np.array((found.a, found.b))
-        weights[6, path.main], weights[6, -2] = longer, -(1.0 + _STEP) * longer
+        share, lag_s = path.lags[self._main]
+        by_lag = share * lag_s * per_s / _STEP
+        weights[6, self._main] = by_lag * found.a, by_lag * found.b
+        weights[6, -2] = -(1.0 + _STEP) * weights[6, self._main]
         return _with_the_rest(weights, found)
 
-
-def _of_points(path: LeakPath, found: Parameters) -> FloatArray:
-    """The lines of :meth:`LeakModel.linear`: of the answers, and of the signal."""
-    heights = np.array((found.a, found.b))
-    weights = np.zeros((8, len(path.lags) + 2, 2))
-    for k, (share, lag_s) in enumerate(path.lags):
-        weights[0, k, 0] = weights[1, k, 1] = share
-        weights[4, k] = share / lag_s * heights
-        weights[4, -1] -= share / lag_s * heights
-    longer = path.lags[path.main][0] / _STEP * heights
-    weights[6, path.main], weights[6, -2] = -longer, longer
-    return _with_the_rest(weights, found)
+    def _of_points(self, path: LeakPath, found: Parameters) -> FloatArray:
+        """What the lines of :meth:`linear` are: of the answers, and of the signal."""
+        weights = np.zeros((8, len(path.lags) + 2, 2))
+        in_all = 0.0
+        for k, (share, lag_s) in enumerate(path.lags):
+            weights[0, k, 0] = weights[1, k, 1] = share
+            weights[4, k] = share / lag_s * found.a, share / lag_s * found.b
+            in_all += share / lag_s
+        weights[4, -1] = -in_all * found.a, -in_all * found.b
+        by_lag = path.lags[self._main][0] / _STEP
+        weights[6, -2] = by_lag * found.a, by_lag * found.b
+        weights[6, self._main] = -weights[6, -2]
+        return _with_the_rest(weights, found)
 
 
 def _with_the_rest(weights: FloatArray, found: Parameters) -> FloatArray:

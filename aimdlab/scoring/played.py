@@ -182,7 +182,7 @@ def _settled(signal: InjectedSignal, lag_s: float) -> FloatArray:
     # From rest so far; a period later as much of the beginning is left as has gone on for ever.
     begun = states.pop() / -math.expm1(-signal.period_s / lag_s)
     settled = np.array(states) + begun * np.exp(begins_s * (-1.0 / lag_s))
-    return _kept(np.stack((settled.real, settled.imag)))
+    return _kept(settled.view(np.float64).reshape(-1, 2).T.copy())
 
 
 def _kept(array: FloatArray) -> FloatArray:
