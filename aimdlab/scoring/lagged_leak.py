@@ -43,6 +43,8 @@ _FARTHEST = 3.0
 _U_APART = 0.05
 """How far the heights of pulses A and B may be apart, relative."""
 _RIDGE = 1e-12
+_PINNED = 1e-4
+"""Of what the last step may change: less, where the lag is as far as it may be and the steps become small slowly."""
 _HELD = 1e-6
 """From this part of a step on that is not taken, its parameter is held at a bound."""
 _REPEATED = 0.01
@@ -194,13 +196,14 @@ class LeakFit:
             known = spread**2 * self._known
             toward = square[:-1, -1] + known @ (wanted - found)
             wished, u_gain = _solved(square[:-1, :-1] + known, toward, spread)
+            pinned = abs(found[-1]) >= _FARTHEST * U_LAG and wished[-1] * found[-1] > 0
+            if pinned:
+                wished[-1] = 0.0
             after = self._bounded(found, wished)
             step = after - found
-            held = any(
-                abs(did - would) > _HELD * abs(would) for did, would in zip(step.tolist(), wished.tolist(), strict=True)
-            )
+            held = not _close(step, wished)
             found, changed = after, step @ columns
-            settled = _SETTLED * self._ivamp_v * (_REPEATED if held else 1.0)
+            settled = _SETTLED * self._ivamp_v * (_PINNED if pinned or held else 1.0)
             narrow = limit <= max(_OUTLIER * spread, self._apart_v)
             if narrow and float(np.max(np.abs(changed))) < settled:
                 break
