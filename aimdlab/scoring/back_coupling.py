@@ -17,9 +17,12 @@ from aimdlab.scoring.injection import ExpectedInjection
 from aimdlab.scoring.played import Played
 from aimdlab.scoring.pulses import DevicePulse, PulseTrain
 from aimdlab.scoring.runs import Stretches, stretches
+from aimdlab.signals.tissue_interface import EDGE_OVER_S
 
 _EDGE = 1.5
-"""Samples on each side of an edge of a device pulse that may lie on it, by the times known of it."""
+"""Samples on each side of an edge of a device pulse that may lie on it, however fast they are taken less of them."""
+U_EDGE = 0.05
+"""Parts of the lag of the device monitor by which the times of edges seen there may be off."""
 _NETWORK_TOLERANCE = 0.15
 """How far the share of all pulses may be from what the network gives: components, amplifier output."""
 _PULSE_TOLERANCE = 0.1
@@ -38,11 +41,13 @@ class PacedStretches:
     Attributes:
         starts_s, ends_s: shape (k,), edges of its pulses.
         amplitudes_v: shape (k,), signed.
+        u_edge_s: how far off these times may be.
     """
 
     starts_s: FloatArray
     ends_s: FloatArray
     amplitudes_v: FloatArray
+    u_edge_s: float
 
 
 def paced_stretches(train: PulseTrain, usual: DevicePulse) -> PacedStretches:
@@ -60,7 +65,7 @@ def paced_stretches(train: PulseTrain, usual: DevicePulse) -> PacedStretches:
         since_s = min(train.cut_until_s - width_s, train.start_s - _BEFORE * usual.width_s)
         starts_s, ends_s = np.append(since_s, starts_s), np.append(train.cut_until_s, ends_s)
         heights_v = np.append(height_v, heights_v)
-    return PacedStretches(starts_s, ends_s, usual.polarity * heights_v)
+    return PacedStretches(starts_s, ends_s, usual.polarity * heights_v, U_EDGE * usual.lag_s)
 
 
 class BackCoupling:
@@ -80,8 +85,9 @@ class BackCoupling:
         n, dt = injection.n, capture.dt_s
         first = (paced.starts_s - capture.t0_s) / dt
         last = (paced.ends_s - capture.t0_s) / dt
-        self.touched = _covered(n, first - _EDGE, last + _EDGE)
-        self.edges = _covered(n, first - _EDGE, first + _EDGE) | _covered(n, last - _EDGE, last + _EDGE)
+        near = max(_EDGE, (EDGE_OVER_S + paced.u_edge_s) / dt)
+        self.touched = _covered(n, first - near, last + near)
+        self.edges = _covered(n, first - near, first + near) | _covered(n, last - near, last + near)
         body = self.touched.indices()
         body = body[~self.edges.hold(body)]
         self._body = body

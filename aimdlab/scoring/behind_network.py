@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches, paced_stretches
+from aimdlab.scoring.back_coupling import U_EDGE, BackCoupling, PacedStretches, paced_stretches
 from aimdlab.scoring.codes import FloatArray, Indices, Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses, monitor_pulses, plateau_sums, quality_problem
 from aimdlab.scoring.lagged_leak import LeakFit
@@ -36,6 +36,8 @@ from aimdlab.signals.injected import InjectedSignal
 
 _SEEN_AT_ONCE = 0.35
 """Up to this part of a pulse's height the leak cannot be taken for one."""
+_U_EDGE_AT_ONCE = 0.25
+"""Parts of the lag by which the times may be off that follow from the height that is expected."""
 _EXPLAINED = 0.5
 """Part of what may remain outside pulses up to which a sample counts as leak alone in the fit."""
 _NO_REFERENCE = 1e-6
@@ -125,7 +127,8 @@ def _whatever_is_there(y: Trace, removal: LaggedRemoval, pulse: DevicePulse) -> 
     real = np.isfinite(height) & (until > at)
     order = np.flatnonzero(real)[np.argsort(at[real], kind="stable")]
     dt, t0_s = y.capture.dt_s, y.capture.t0_s
-    return PacedStretches(t0_s + at[order] * dt, t0_s + until[order] * dt, height[order] * y.scale)
+    starts_s, ends_s = (t0_s + edges[order] * dt for edges in (at, until))
+    return PacedStretches(starts_s, ends_s, height[order] * y.scale, U_EDGE * pulse.lag_s)
 
 
 def _seen_at_once(y: Trace, known: GradientInjectedScoring, pulse: DevicePulse, path: LeakPath) -> PacedStretches:
@@ -133,13 +136,14 @@ def _seen_at_once(y: Trace, known: GradientInjectedScoring, pulse: DevicePulse, 
     leak_v = known.expected_ivamp_v * (sum(abs(share) for share, _ in path.lags) + abs(path.direct))
     none = np.empty(0)
     if leak_v > _SEEN_AT_ONCE * pulse.peak_v:
-        return PacedStretches(none, none, none)
+        return PacedStretches(none, none, none, 0.0)
     middle, peak = pulse.polarity * y.median_code, pulse.peak_v / y.scale
     runs = find_runs(y, middle + DETECTION_FRACTION * peak, middle + REST_FRACTION * peak, pulse.polarity)
     late_s = pulse.lag_s * math.log(2.0)
     starts_s = y.capture.t0_s + (runs.start.astype(np.float64) - 0.5) * y.capture.dt_s - late_s
     ends_s = y.capture.t0_s + (runs.last.astype(np.float64) + 0.5) * y.capture.dt_s - late_s
-    return PacedStretches(starts_s, ends_s, np.full(runs.count, pulse.polarity * pulse.amplitude_v))
+    heights_v = np.full(runs.count, pulse.polarity * pulse.amplitude_v)
+    return PacedStretches(starts_s, ends_s, heights_v, _U_EDGE_AT_ONCE * pulse.lag_s)
 
 
 def _level_v(pulses: MonitorPulses, expected: ExpectedInjection) -> float:

@@ -18,12 +18,15 @@ from aimdlab.scoring.codes import BoolArray, FloatArray
 from aimdlab.scoring.lagged_leak import U_LAG
 from aimdlab.scoring.runs import Runs, Taken
 
-_BEFORE = 4
+_BEFORE_SAMPLES, _BEFORE_LAGS = 4, 1.4
+"""What belongs to a pulse before it was found, half way up: samples, or parts of the lag if these are more."""
 _LAGS_AFTER = 5.0
 _ROUNDS = 10
 _FARTHEST = 3.0
 _STEP = 1e-3
 _SETTLED = 1e-5
+_MOST_SAMPLES, _MOST_LAGS = 2.0, 0.25
+"""How far an edge may move in a round: samples, or parts of the lag if these are more."""
 _U_MODEL = 0.05
 """Parts of the lag by which the shape of a real edge (finite, or seen as a mean) may shift a crossing."""
 
@@ -80,7 +83,11 @@ def samples_fitted(runs: Runs, lag: float) -> int:
 def _reach(runs: Runs, lag: float) -> NDArray[np.intp]:
     """The samples of the longest pulse and its tail, from its start."""
     longest = int((runs.stop - runs.start).max())
-    return np.arange(-_BEFORE, longest + math.ceil(_LAGS_AFTER * lag) + 1)
+    return np.arange(-_before(lag), longest + math.ceil(_LAGS_AFTER * lag) + 1)
+
+
+def _before(lag: float) -> int:
+    return max(_BEFORE_SAMPLES, math.ceil(_BEFORE_LAGS * lag))
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +107,7 @@ class _Fit:
         self._noise = max(noise, 1e-9 * height)
         at = runs.start[:, None] + _reach(runs, lag)
         # Each pulse is fitted on its own samples: from a little before it to where its tail has gone.
-        until = np.minimum(runs.stop + math.ceil(_LAGS_AFTER * lag), np.append(runs.start[1:] - _BEFORE, runs.n))
+        until = np.minimum(runs.stop + math.ceil(_LAGS_AFTER * lag), np.append(runs.start[1:] - _before(lag), runs.n))
         since = np.concatenate(([0], np.minimum(runs.stop[:-1] + 1, runs.start[1:])))
         self._used: BoolArray = (at >= since[:, None]) & (at < until[:, None])
         self._at = at.astype(np.float64)
@@ -149,7 +156,8 @@ class _Fit:
         farthest = _FARTHEST * U_LAG
         log_lag = min(max(was + min(max(wished, -U_LAG), U_LAG), -farthest), farthest) - was
         pulses = np.matmul(inverse, (toward - log_lag * by_lag)[:, :, None])[:, :, 0]
-        limited = np.clip(pulses, (-math.inf, -2.0, -2.0), (math.inf, 2.0, 2.0))
+        most = max(_MOST_SAMPLES, _MOST_LAGS * self._nominal)
+        limited = np.clip(pulses, (-math.inf, -most, -most), (math.inf, most, most))
         change = np.column_stack((-limited, np.full(len(limited), -log_lag), np.ones(len(limited))))
         promised = float((np.matmul(products, change[:, :, None])[:, :, 0] * change).sum())
         held = abs(log_lag - wished) > _SETTLED or bool((limited != pulses).any())

@@ -20,7 +20,15 @@ from aimdlab.scoring.injection import (
 )
 from aimdlab.scoring.plateaus import pulse_levels, rest_of
 from aimdlab.scoring.results import Feature
-from aimdlab.scoring.timing import clock_of, clock_tolerance, displacement_s, found_pulses, slack_s, wanted_pulses
+from aimdlab.scoring.timing import (
+    clock_of,
+    clock_tolerance,
+    displacement_s,
+    found_pulses,
+    slack_s,
+    start_slack_s,
+    wanted_pulses,
+)
 
 _SIGMAS = 6.0
 """What noise may add to a limit: one of some hundred thousand samples goes beyond once in more than a thousand
@@ -140,7 +148,7 @@ def _timing_problem(found: dict[str, float], exposure_s: float, dt: float) -> st
         for name, _ in _SIGNS
     }
     count = f"{seen['a']}, {seen['b']}"
-    if not abs(found["injection_start_error"]) <= slack:
+    if not abs(found["injection_start_error"]) <= start_slack_s(dt):
         return f"{_WHERE}: the injected signal does not start with the exposure ({count})"
     for name, _ in _SIGNS:
         added = found[f"injection_pulses_{name}"] > found[f"injection_pulses_{name}_most"]

@@ -11,7 +11,7 @@ from aimdlab.scoring.codes import BoolArray, FloatArray, Indices
 from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses
 from aimdlab.scoring.played import Played
 from aimdlab.scoring.runs import Stretches, prefix_sums
-from aimdlab.scoring.timing import clock_tolerance, slack_s, wanted_pulses
+from aimdlab.scoring.timing import clock_tolerance, slack_s, start_slack_s, wanted_pulses
 
 _REACH_S = 0.05
 _EDGE = 1.5
@@ -96,13 +96,14 @@ def _matched(found_s: FloatArray, wanted_s: FloatArray, dt: float, limit: float)
     if not found_s.size or not wanted_s.size:
         return start_s, rate
     reach_s, known_s = max(float(found_s[0]), 0.0) + _REACH_S, 0.0
-    # Before any is seen: the trigger is the first edge, and the clocks differ by little.
-    prior = np.diag([1.0, (dt / limit) ** 2])
+    # Before any is seen: the trigger is about the first edge, and the clocks differ by little.
+    at_start_s = start_slack_s(dt)
+    prior = np.diag([(2.0 * dt / at_start_s) ** 2, (dt / limit) ** 2])
     while True:
         seen_s = found_s[found_s <= reach_s]
         asked_s = wanted_s[_nearest(wanted_s, (seen_s - start_s) / (1.0 + rate))]
         late_s = seen_s - asked_s
-        allowed_s = 2.0 * dt + limit * np.maximum(asked_s - known_s, 0.0)
+        allowed_s = (2.0 * dt if known_s else at_start_s) + limit * np.maximum(asked_s - known_s, 0.0)
         good = np.abs(late_s - start_s - rate * asked_s) <= allowed_s
         if good.any():
             columns = np.column_stack((np.ones(int(np.count_nonzero(good))), asked_s[good]))

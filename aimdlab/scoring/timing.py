@@ -9,7 +9,7 @@ import numpy as np
 
 from aimdlab.scoring.codes import FloatArray, Trace
 from aimdlab.scoring.injection import MonitorPulses
-from aimdlab.signals.injected import InjectedSignal
+from aimdlab.signals.injected import LEAST_GENERATOR_RATE_HZ, InjectedSignal
 
 GENERATOR_CLOCK_TOLERANCE = 2e-5
 """How far the generator's clock may be off, relative. Laboratory arbitrary waveform generators are specified within a
@@ -30,6 +30,14 @@ def slack_s(dt_s: float, clock: float, elapsed_s: float) -> float:
     Honest captures stay below 1.5 samples (docs/scoring-pulses.md).
     """
     return 2.0 * dt_s + clock * elapsed_s
+
+
+def start_slack_s(dt_s: float) -> float:
+    """How far from t = 0 the signal may begin: as far as any crossing, or a sample after the generator's first one.
+
+    The first sample that the generator plays is zero; an oscilloscope that its Sync output triggers sees it.
+    """
+    return max(slack_s(dt_s, 0.0, 0.0), dt_s + 1.0 / LEAST_GENERATOR_RATE_HZ)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,9 @@ from aimdlab.signals.waveform import SampledWaveform, SequencedWaveform, Wavefor
 # Zeros that one repeat of the off time plays: well above the shortest segment of any generator, quick to transfer.
 _REST_POINTS = 500
 
+LEAST_GENERATOR_RATE_HZ = 100e3
+"""The slowest sample clock that leaves the generator's edges its own: with the filter off every sample is a step."""
+
 
 @dataclass(frozen=True)
 class Segment:

@@ -172,15 +172,16 @@ class MonitorCoupling:
     back_coupling: float
 
 
-_EDGE_OVER_S = 5e-6
-"""R4 and C1 with what is behind D have a time constant of 0.7 us."""
+EDGE_OVER_S = 5e-6
+"""So long after an edge of a device pulse its spike at D is over: C1 with the 49 ohm that D is has a time constant of
+0.7 us."""
 
 
 def monitor_coupling(interface: Interface, monitor_factor: float) -> MonitorCoupling:
     """What scoring has to know of the network; ``monitor_factor`` is volts at the port per volt at K."""
     injected = interface.point_d_to_monitor
     port_to_d, port_to_k = interface.port_to_monitors
-    back = port_to_d.step(_EDGE_OVER_S * 2.0 ** np.arange(24))
+    back = port_to_d.step(EDGE_OVER_S * 2.0 ** np.arange(24))
     lags = [
         (monitor_factor * float(share), -1.0 / float(rate))
         for share, rate in zip(injected.weights, injected.rates_per_s, strict=True)

@@ -32,7 +32,7 @@ BACK = 0.09
 class NetworkBench:
     """What is really there; the scoring is told the nominal network.
 
-    The signal stops ``periods_missing`` periods too early. ``disturb`` changes (times, injection monitor, device monitor) before they are digitised.
+    The signal stops ``periods_missing`` periods too early, and begins ``late_s`` after the trigger. ``disturb`` changes (times, injection monitor, device monitor) before they are digitised.
     """
 
     signal: InjectedSignal = SIGNAL
@@ -53,6 +53,7 @@ class NetworkBench:
     unplugged: bool = False
     played: bool = True
     periods_missing: int = 0
+    late_s: float = 0.0
     averaging: bool = False
     noise_codes: float = 1.0
     injection_range_v: float | None = None
@@ -82,7 +83,7 @@ def _signal_source(bench: NetworkBench) -> HeldSource:
     starts = np.cumsum([0.0, *(segment.duration_s for segment in segments)])[:-1]
     times = (np.arange(periods)[:, None] * bench.signal.period_s + starts).ravel()
     levels = np.tile([heights[segment.value] for segment in segments], periods)
-    times = np.concatenate(([-100.0], times * (1 + bench.clock_error), [bench.injection_end_s]))
+    times = np.concatenate(([-100.0], times * (1 + bench.clock_error) + bench.late_s, [bench.injection_end_s]))
     return HeldSource(times, np.concatenate(([0.0], levels, [0.0])))
 
 

@@ -12,9 +12,6 @@ from aimdlab.procedures.protocol import Step
 from aimdlab.signals.injected import InjectedSignal
 from aimdlab.signals.waveform import SequencedWaveform
 
-LEAST_GENERATOR_RATE_HZ = 100e3
-"""The slowest sample clock that leaves the generator's edges its own: with the filter off every sample is a step."""
-
 
 @lru_cache(maxsize=4)  # levels rise innermost: the next step plays the same at another one
 def waveform_of(signal: InjectedSignal, least_rate_hz: float, exposure_s: float) -> SequencedWaveform:

@@ -25,7 +25,7 @@ from aimdlab.procedures.injection.acquiring import acquire, scope_fault
 from aimdlab.procedures.injection.captures import Acquisitions, CaptureSettings, ShownPulse, acquisitions_of, find_parts
 from aimdlab.procedures.injection.checks import check_criteria
 from aimdlab.procedures.injection.plan import plan_test
-from aimdlab.procedures.injection.playing import LEAST_GENERATOR_RATE_HZ, generator_peak_v, waveform_of
+from aimdlab.procedures.injection.playing import generator_peak_v, waveform_of
 from aimdlab.procedures.injection.programming import LIMITS, PROGRAMMING, programming_criteria, settings_question
 from aimdlab.procedures.injection.trim import Proof, describe, largest_peak_v, prove, trim
 from aimdlab.procedures.protocol import PERSON, Exposure, Step, Subject, TestPlan, Verification
@@ -45,6 +45,7 @@ from aimdlab.scoring.marks import Marks
 from aimdlab.scoring.parameters import KIND_BASELINE, KIND_CHECK, GradientInjectedScoring, Scalar, signal_from_flat
 from aimdlab.scoring.results import Criterion, Score
 from aimdlab.scoring.settings import KIND_SETTINGS, SETTINGS_CONFIRMED, score_settings
+from aimdlab.signals.injected import LEAST_GENERATOR_RATE_HZ
 
 # A device pulse that comes back through the network while the level is recorded clips: so often it is recorded again.
 _VERIFY_TRIES = 5

@@ -17,18 +17,14 @@ from aimdlab.procedures.injection.captures import (
     verify_setup,
     watched_s,
 )
-from aimdlab.procedures.injection.playing import LEAST_GENERATOR_RATE_HZ
 from aimdlab.procedures.protocol import Subject
 from aimdlab.signals.injected import InjectedSignal
 
 _BYTES_PER_SAMPLE = 2
 
-_MOST_SAMPLES_PER_REST = 1.5
-"""The first sample that the generator plays is zero. Two samples of the oscilloscope are all that the scoring allows
-for the time it takes, and for where the edge falls between two."""
-_MOST_SAMPLES_PER_LAG = 12
-"""Where the device monitor lags, it tells the time of a pulse's edge to a twentieth of the lag only; with more samples
-than these, what an edge leaves on the injection monitor is looked for beside where it is."""
+_MOST_RATE_HZ = 1.25e6
+"""Up to this rate exposures behind a network with a memory, and those that the generator's Sync output triggers, are
+shown to be told apart (``tests/scoring/test_fast_exposures.py``)."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +72,22 @@ class Recordings:
         return recording
 
     def _refuse_too_fast(self, rate_hz: float) -> None:
-        """ConfigurationError if the exposure would be recorded finer than what is known of its times."""
-        lag_s = self._parts.path.monitored.monitor_lag_s
-        limits = []
-        if lag_s:
-            limits.append(
-                (_MOST_SAMPLES_PER_LAG / lag_s, f"the device monitor of this network lags by {lag_s * 1e6:.3g} us")
+        """ConfigurationError if the exposure would be recorded finer than the scoring is shown to work with."""
+        needed = [
+            what
+            for what, is_there in (
+                ("the device monitor of this network lags", self._parts.path.monitored.monitor_lag_s > 0),
+                ("the oscilloscope is triggered externally", self._parts.external_trigger_v is not None),
             )
-        if self._parts.external_trigger_v is not None:
-            late_us = 1e6 / LEAST_GENERATOR_RATE_HZ
-            limits.append(
-                (
-                    _MOST_SAMPLES_PER_REST * LEAST_GENERATOR_RATE_HZ,
-                    f"the signal begins up to {late_us:g} us after the external trigger",
-                )
+            if is_there
+        ]
+        if needed and rate_hz > _MOST_RATE_HZ:
+            text = (
+                f"the oscilloscope would take {rate_hz / 1e3:.4g} kHz, but {' and '.join(needed)}: above "
+                f"{_MOST_RATE_HZ / 1e3:g} kHz it is not shown that an exposure can be proven. Ask for less; it takes "
+                "the next of its numbers of samples."
             )
-        for most_hz, why in limits:
-            if rate_hz > most_hz:
-                text = (
-                    f"the oscilloscope would take {rate_hz / 1e3:.4g} kHz, but {why}: above {most_hz / 1e3:.4g} kHz "
-                    "the exposure cannot be proven. Ask for less; it takes the next of its numbers of samples."
-                )
-                raise problem(self._subject.test.source, ("captures", "exposure_rate"), text)
+            raise problem(self._subject.test.source, ("captures", "exposure_rate"), text)
 
     def _watched_anew_s(self, interval_s: float) -> float:
         return watched_s(self._subject.device.file, interval_s)
