@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from command_line import COMMAND, Control, Lab, read_json
 from patience import LIMIT_S
@@ -21,6 +22,19 @@ _BUSY = {
 settings.register_profile("repeatable", derandomize=True, **_BUSY)
 settings.register_profile("search", print_blob=True, **_BUSY)
 settings.load_profile("repeatable")
+
+
+def _draw_no_constants_of_ours() -> None:
+    """In repeatable runs.
+
+    Hypothesis likes to draw constants that stand in our sources: of those modules that happen to be loaded by then, and
+    of none below a folder that is called "tests". So the examples depended on order, worker and place.
+    """
+    real, none = providers._get_local_constants, providers.Constants()
+    providers._get_local_constants = lambda: none if settings.default.derandomize else real()  # type: ignore[union-attr]
+
+
+_draw_no_constants_of_ours()
 
 
 @pytest.fixture(autouse=True, scope="session")
