@@ -23,6 +23,7 @@ from aimdlab.scoring.synchronised_leak import (
     alone,
     leak_volts,
     played_burst,
+    samples_before,
     sharpened,
     sharpening,
     timed_by_leak,
@@ -121,14 +122,14 @@ def measure_beat(
     if problem:
         return Beat(problem, "")
     edge_s = -burst.offset_s
-    quiet = np.arange(y.n) * device.dt_s + device.t0_s < edge_s - _QUIET_SAMPLES * device.dt_s
-    if np.count_nonzero(quiet) < _FEWEST_QUIET:
+    quiet = samples_before(y, edge_s - _QUIET_SAMPLES * device.dt_s)
+    if quiet < _FEWEST_QUIET:
         return Beat(f"{_DEVICE}: the capture shows too little of the time before the pulse", "")
     played = played_burst(x, known, burst.alone)
     removal = KnownRemoval(y, leak_volts(leak, y, x, played, known) / y.scale, quiet)
     train = separate_pulses(y, device_pulse(known), removal)
     if known.monitor_lag_s and not train.problem:
-        played = timed_by_leak(removal, train, played, (y, x, quiet), known, leak)
+        played = timed_by_leak(removal, train, played, (y, x), known, leak)
         removal = KnownRemoval(y, leak_volts(leak, y, x, played, known) / y.scale, quiet)
         train = separate_pulses(y, device_pulse(known), removal)
     if not train.problem and known.back_coupling:
@@ -204,13 +205,13 @@ def _elsewhere(trace: Trace, burst: BurstAtBeat) -> str:
 
 def _in_step(train: PulseTrain, first: int, x: Trace, burst: BurstAtBeat) -> str:
     """A pulse after the exposed one that begins and ends with an injected pulse may be what leaks of it."""
-    active = np.abs(x.codes - x.zero_code) > burst.expected.ivamp_v / 2 / x.scale
     for start_s, width_s in zip(train.times_s[first:], train.widths_s[first:], strict=True):
         if math.isnan(width_s):
             continue
         at, end = (round((t_s - train.start_s) / x.capture.dt_s) for t_s in (start_s, start_s + width_s))
-        inside = active[max(at, 0) : max(end, at + 1)]
-        if 2 * np.count_nonzero(inside) > inside.size:
+        inside = x.part(max(at, 0), max(end, at + 1))
+        active = np.abs(inside - x.zero_code) > burst.expected.ivamp_v / 2 / x.scale
+        if 2 * np.count_nonzero(active) > inside.size:
             late_ms = (start_s - train.times_s[first - 1]) * 1e3
             return f"{_DEVICE}: a pulse found {late_ms:.4g} ms after the exposed one may be a leak of the burst"
     return ""
@@ -246,8 +247,8 @@ class _Shown:
         if end - begin < length:  # a short pulse: what there is
             begin, end = first, max(stop, first + 1)
             length = min(length, end - begin)
-        rest = self._removal.rest
-        seen = sharpened(rest, self._sharpen)[begin:end]
+        before = max(begin - 1, 0)
+        seen = sharpened(self._removal.rest(before, end), self._sharpen)[begin - before :]
         levels = np.convolve(seen, np.full(length, 1.0 / length), mode="valid") * self._y.scale
         levels *= self._known.pulse_polarity
         leak = float(np.abs(self._removal.shown_leak[begin:end]).max()) * self._y.scale
@@ -260,8 +261,8 @@ class _Shown:
     def superposed(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Largest and smallest voltage during a pulse, with what is injected, as the monitor shows it."""
         first, stop = self._at(start_s), max(self._at(end_s), self._at(start_s) + 1)
-        both = self._removal.rest + self._removal.shown_leak
-        shown = self._known.pulse_polarity * both[first:stop] * self._y.scale
+        both = self._removal.rest(first, stop) + self._removal.shown_leak[first:stop]
+        shown = self._known.pulse_polarity * both * self._y.scale
         inner = shown[1:-1] if shown.size > 2 else shown
         return float(inner.max()), float(inner.min())
 
@@ -269,7 +270,7 @@ class _Shown:
         """Mean of the rest after a pulse; NaN if nothing of it was recorded."""
         first = self._at(end_s + _LAGS_AFTER * self._known.monitor_lag_s) + 1
         stop = min(self._at(max(burst_end_s, end_s) + OFFSET_WINDOW_S), self._y.n)
-        kept = self._removal.rest[first:stop]
+        kept = self._removal.rest(first, stop)
         if not kept.size:
             return math.nan, math.nan
         noise = self._removal.noise / math.sqrt(kept.size)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
 from aimdlab.capture import Capture
 from aimdlab.scoring.behind_network import coupling_reference, device_pulse, leak_path, tell_apart
-from aimdlab.scoring.codes import BoolArray, FloatArray, Trace, trace_of
+from aimdlab.scoring.codes import FloatArray, Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, monitor_pulses
 from aimdlab.scoring.lagged_leak import Leak, LeakFit
 from aimdlab.scoring.parameters import GradientInjectedScoring
@@ -70,19 +71,26 @@ class KnownRemoval:
     Args:
         device: the device monitor.
         leak: in its codes, shape (n,).
-        quiet: where neither leak nor pulse is, shape (n,): the zero is taken there.
+        quiet: so many samples at the beginning show neither leak nor pulse: the zero is taken there.
     """
 
     injection: Trace | None = None
 
-    def __init__(self, device: Trace, leak: FloatArray, quiet: BoolArray) -> None:
+    def __init__(self, device: Trace, leak: FloatArray, quiet: int) -> None:
         self.shown_leak = leak
+        self._device = device
+        codes = device.part(0, quiet)
         # The codes are summed exactly, so that the zero is the same whichever way it is computed.
-        at = np.flatnonzero(quiet)
-        zero = (int(device.codes[at].sum(dtype=np.int64)) - math.fsum(leak[at].tolist())) / max(at.size, 1)
-        self.rest: FloatArray = device.codes - leak - zero
-        self.noise = math.sqrt(math.fsum((self.rest[at] ** 2).tolist()) / max(at.size - 1, 1))
-        self._residual = Residual(device, Array(leak), zero)
+        total = int(codes.sum(dtype=np.int64))
+        self._zero = (total - _exact_sum(leak[:quiet])) / max(quiet, 1)
+        squares = _exact_sum(self.rest(0, quiet) ** 2)
+        self.noise = math.sqrt(squares / max(quiet - 1, 1))
+        self._residual = Residual(device, Array(leak), self._zero)
+
+    def rest(self, start: int, stop: int) -> FloatArray:
+        """What is left of samples ``start`` up to, not including, ``stop``."""
+        rest: FloatArray = self._device.part(start, stop) - self.shown_leak[start:stop] - self._zero
+        return rest
 
     def injected(self, sign: int) -> Stretches | None:  # noqa: ARG002
         """None: a burst within a pulse is in step with it and no leak."""
@@ -148,15 +156,22 @@ def played_burst(injection: Trace, known: GradientInjectedScoring, expected: Exp
 
 
 def leak_volts(
-    shown: LeakShown, device: Trace, injection: Trace, played: Played, known: GradientInjectedScoring
+    shown: LeakShown,
+    device: Trace,
+    injection: Trace,
+    played: Played,
+    known: GradientInjectedScoring,
+    part: tuple[int, int] | None = None,
 ) -> FloatArray:
-    """What leaks into ``device`` of a burst as it was played, but for an offset; V, shape (n,)."""
+    """What leaks into ``device`` of a burst as it was played, but for an offset, V; all of it, or ``part``."""
+    start, stop = part or (0, device.n)
     if shown.fitted is None:
-        line: FloatArray = np.multiply(injection.codes, shown.coupling * injection.scale, dtype=np.float64)
+        codes = injection.part(start, stop)
+        line: FloatArray = np.multiply(codes, shown.coupling * injection.scale, dtype=np.float64)
         return line + shown.coupling * injection.offset
     fit = LeakFit(device, injection, played, leak_path(known), ivamp_v=known.expected_ivamp_v, apart_v=math.inf)
     moved = replace(played, start_s=played.start_s + shown.late_s)
-    return fit.answer(replace(shown.fitted, played=moved)).part(0, device.n)
+    return fit.answer(replace(shown.fitted, played=moved)).part(start, stop)
 
 
 def sharpening(lag_s: float, dt_s: float) -> float:
@@ -168,17 +183,36 @@ def sharpening(lag_s: float, dt_s: float) -> float:
 
 
 def sharpened(rest: FloatArray, by: float) -> FloatArray:
-    """What was there before a lag, shape (n,)."""
+    """What was there before a lag, shape (n,); its first sample stays."""
     answer = rest.copy()
     answer[1:] += by * np.diff(rest)
     return answer
+
+
+def samples_before(trace: Trace, limit_s: float) -> int:
+    """How many samples come before ``limit_s``: all whose ``index * dt + t0`` is less."""
+    dt, t0_s = trace.capture.dt_s, trace.capture.t0_s
+    count = min(max(math.ceil((limit_s - t0_s) / dt), 0), trace.n)
+    while count > 0 and not (count - 1) * dt + t0_s < limit_s:
+        count -= 1
+    while count < trace.n and count * dt + t0_s < limit_s:
+        count += 1
+    return count
+
+
+def _exact_sum(values: FloatArray) -> float:
+    """Their sum, rounded once; fast where few different values occur."""
+    some, counts = np.unique(values, return_counts=True)
+    if 16 * some.size > values.size:
+        return math.fsum(values.tolist())
+    return float(sum(Fraction(value) * count for value, count in zip(some.tolist(), counts.tolist(), strict=True)))
 
 
 def timed_by_leak(
     removal: KnownRemoval,
     train: PulseTrain,
     played: Played,
-    traces: tuple[Trace, Trace, BoolArray],
+    traces: tuple[Trace, Trace],
     known: GradientInjectedScoring,
     shown: LeakShown,
 ) -> Played:
@@ -187,18 +221,21 @@ def timed_by_leak(
     An edge on the injection monitor is between two samples; its rounded answer on the device monitor tells where. The
     pulse's plateau and the time without pulse may each have a level, and the plateau a slope, of their own.
     """
-    y, x, _ = traces
+    y, x = traces
     dt, by = y.capture.dt_s, sharpening(known.monitor_lag_s, y.capture.dt_s)
+    end_s = played.start_s + played.signal.burst_s + _LAGS_AFTER * known.monitor_lag_s
+    # Only these samples matter, and one before them to undo the lag.
+    part = max(samples_before(y, played.start_s - _EDGE_SAMPLES * dt) - 1, 0), samples_before(y, end_s)
     later, sooner = (
-        leak_volts(shown, y, x, replace(played, start_s=played.start_s + sign * _STEP * dt), known) for sign in (1, -1)
+        leak_volts(shown, y, x, replace(played, start_s=played.start_s + sign * _STEP * dt), known, part)
+        for sign in (1, -1)
     )
     moved = sharpened((later - sooner) / (2 * _STEP * y.scale), by)
-    rest = sharpened(removal.rest, by)
-    end_s = played.start_s + played.signal.burst_s + _LAGS_AFTER * known.monitor_lag_s
-    times_s = y.capture.t0_s + np.arange(y.n) * dt
+    rest = sharpened(removal.rest(*part), by)
+    times_s = y.capture.t0_s + np.arange(*part) * dt
     near = (times_s > played.start_s - _EDGE_SAMPLES * dt) & (times_s < end_s)
     columns = [moved]
-    paced, plateaus = np.zeros(y.n, dtype=np.bool_), np.zeros(y.n, dtype=np.bool_)
+    paced, plateaus = np.zeros(near.size, dtype=np.bool_), np.zeros(near.size, dtype=np.bool_)
     for start_s, width_s in zip(train.times_s, train.widths_s, strict=True):
         stop_s = start_s + (width_s if math.isfinite(width_s) else known.expected_pulse_width_s)
         inside = (times_s > start_s + _EDGE_SAMPLES * dt) & (times_s < stop_s - _EDGE_SAMPLES * dt)
