@@ -18,6 +18,7 @@ from aimdlab_simulators.timebase import Timebase
 from aimdlab_simulators.world import load_world
 from aimdlab_simulators.world.generator_output import GeneratorOutput
 from aimdlab_simulators.world.pacemaker import Pacemaker, PacemakerSettings
+from aimdlab_simulators.world.pacemaker_sensing import Detector
 from aimdlab_simulators.world.pacemaker_settings import AlteredPulses, ClampDiodes, NoiseReversion, Reset, SensingBand
 from aimdlab_simulators.world.past import Past
 from aimdlab_simulators.world.waveforms import Bursts, Constant
@@ -259,6 +260,19 @@ def test_the_same_happens_whoever_asks_what_and_when(
     assert pulses(watched) == pulses(calm)
     assert watched.observe() == calm.observe()
     assert watched.samples(0.0, 1e-3, 2000).tolist() == calm.samples(0.0, 1e-3, 2000).tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(trains=TRAINS)
+def test_windows_that_are_left_out_have_nothing_to_hear(trains: list[tuple[float, float, float, float]]) -> None:
+    raw = {"mode": "VVI", "sensing_threshold_v": 1.0, "altered": AlteredPulses(3.0, 0.2, 0.5, 0.5)}
+    (made, port), (thorough, other) = device(Past(), **raw), device(Past(), **raw)
+    made.advance(play(port, trains) + 5.0)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Detector, "may_hear", lambda *_: True)
+        thorough.advance(play(other, trains) + 5.0)
+    assert pulses(made) == pulses(thorough)
+    assert made.observe() == thorough.observe()
 
 
 @settings(max_examples=60, deadline=None)
