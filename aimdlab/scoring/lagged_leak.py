@@ -22,6 +22,8 @@ from aimdlab.scoring.runs import Stretches
 
 U_LAG = 0.05
 """Standard uncertainty of a lag, relative: capacitors of 5 %, resistors of 2 %, the oscilloscope's input."""
+PLAIN = 3.0
+"""Standard deviations of one sample by which a fit is plainly worse than another."""
 
 _SAMPLES = 3000
 """Samples under injection that are fitted; more would not be more exact."""
@@ -211,7 +213,7 @@ class LeakFit:
             as_last = (_ROUNDS - 1 - number) % 2 == 0
             if narrow and number and as_last and float(np.max(np.abs((step + last) @ columns))) < _REPEATED * settled:
                 break
-            last, hopeless = step, not held and self._is_hopeless(rest[keep], changed[keep], rival)
+            last, hopeless = step, not held and self._is_hopeless(rest[keep], changed[keep], rival, spread)
             if hopeless:
                 break
         moved_v = float(np.max(np.abs(rest - before), initial=0.0))
@@ -228,12 +230,12 @@ class LeakFit:
         after[6] = min(max(float(after[6]), -farthest), farthest)
         return after
 
-    def _is_hopeless(self, rest: FloatArray, changed: FloatArray, rival: float) -> bool:
-        """Whether a fit stays worse than ``rival`` even if its step brings twice what it promises."""
+    def _is_hopeless(self, rest: FloatArray, changed: FloatArray, rival: float, spread: float) -> bool:
+        """Whether a fit stays worse than ``rival``, plainly, even if its step brings twice what it promises."""
         if math.isinf(rival):
             return False
         promised = self._badness(rest - changed)
-        return promised - rival > max(self._badness(rest) - promised, 0.0)
+        return promised - rival > max(self._badness(rest) - promised, PLAIN**2 * spread**2 / rest.size)
 
     def _badness(self, rest: FloatArray) -> float:
         return float(np.mean(np.minimum(np.abs(rest), 2.0 * self._apart_v) ** 2))

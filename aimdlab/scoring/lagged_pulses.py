@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimdlab.scoring.codes import BoolArray, FloatArray
-from aimdlab.scoring.lagged_leak import U_LAG
+from aimdlab.scoring.lagged_leak import PLAIN, U_LAG
 from aimdlab.scoring.runs import Runs, Taken
 
 _BEFORE_SAMPLES, _BEFORE_LAGS = 4, 1.4
@@ -123,9 +123,10 @@ class _Fit:
         return copy(self)
 
     def stays_worse_than(self, other: _Fit) -> bool:
-        """Whether it would as means, from where it is, even if its next step brought twice what it promises."""
+        """Whether it plainly would as means, from where it is, even if its next step brought twice what it promises."""
         step = self._step(averaged=True)
-        return not step.held and step.promised - other.badness > max(self.badness - step.promised, 0.0)
+        least = max(self.badness - step.promised, (PLAIN * self._noise) ** 2)
+        return not step.held and step.promised - other.badness > least
 
     def run(self, *, averaged: bool) -> None:
         """Fit, as points or as means."""
