@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,28 @@ def new_folder(folder: Path) -> None:
         raise ConfigurationError(f"the folder {folder} cannot be made: {error.strerror or error}.") from error
 
 
-def print_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on standard output; NaN, which JSON lacks, becomes null."""
-    sys.stdout.write(json.dumps(_plain(data), indent=2, allow_nan=False) + "\n")
+def print_json(data: Mapping[str, Any], long: str = "", items: Iterable[Mapping[str, Any]] = ()) -> None:
+    """One JSON object on standard output; NaN, which JSON lacks, becomes null.
+
+    Args:
+        data: the object.
+        long: the key in it of an empty list, if that list is long.
+        items: what is in that list; written one by one.
+    """
+    text = _json(data)
+    if long:
+        before, mark, text = text.partition(f'\n  "{long}": [')
+        sys.stdout.write(before + mark)
+        separator = "\n"
+        for item in items:
+            sys.stdout.write(separator + textwrap.indent(_json(item), "    "))
+            separator = ",\n"
+        sys.stdout.write("" if separator == "\n" else "\n  ")
+    sys.stdout.write(text + "\n")
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(_plain(data), indent=2, allow_nan=False)
 
 
 def covers(test: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,17 +52,18 @@ class FeatureColumn:
         return "\u2013".join(dict.fromkeys(cells)) or "-"
 
 
-def parameter_columns(steps: Sequence[Mapping[str, Any]]) -> tuple[list[ParameterColumn], str]:
+def parameter_columns(steps: Iterable[Mapping[str, Any]]) -> tuple[list[ParameterColumn], str]:
     """The columns for what varies, and one line that says what does not; steps without parameters do not count."""
-    values: dict[str, list[Any]] = {}
+    values: dict[str, dict[Any, None]] = {}  # each once, in order
     for step in steps:
         if step["kind"] != "baseline":
             for name, value in step["parameters"].items():
-                values.setdefault(name, []).append(value)
+                values.setdefault(name, {})[value] = None
     columns, fixed = [], []
-    for name, found in values.items():
+    for name, distinct in values.items():
+        found = list(distinct)
         words, factor, unit = _describe(name, found)
-        if len(set(found)) > 1:
+        if len(found) > 1:
             columns.append(ParameterColumn(name, f"{words}\n{unit}", factor))
         else:
             fixed.append(f"{words} {ParameterColumn(name, '', factor).cell({name: found[0]})} {unit}".rstrip())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from rich import box
@@ -14,15 +15,17 @@ from rich.table import Table
 from aimdlab.cli.output import console, covers, duration, print_json
 from aimdlab.cli.signature import key_json, signed_with
 from aimdlab.cli.verdict_columns import feature_columns, parameter_columns
-from aimdlab.scoring.results import Feature, Outcome, Score, Verdict
+from aimdlab.scoring.parameters import KIND_SEQUENCE
+from aimdlab.scoring.results import Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
 from aimdlab.sequencer.tries import cut_off
 from aimdlab.session.acceptance import Acceptance
-from aimdlab.session.attempt_record import score_of
+from aimdlab.session.attempt_record import StoredRecord, check_stored, score_of
+from aimdlab.session.base import Session
 from aimdlab.session.events import Event
 from aimdlab.session.reader import open_session
 from aimdlab.session.remarks import REMARKABLE, remarks_of
-from aimdlab.session.verdicts import StepResult, Tried, results_of, tried_of
+from aimdlab.session.verdicts import StepResult, StepResults, TriedAttempts, results_of, tried_of
 
 STYLE = {
     Verdict.PASS: "green",
@@ -39,12 +42,13 @@ _LONGEST = 40
 
 def show(outcome: CampaignOutcome, *, as_json: bool) -> int:
     """Print the table of all that the session holds, or the same as JSON; returns the exit status."""
-    whole = _read(outcome)
-    if as_json:
-        print_json(_as_json(outcome, whole))
-    else:
-        _print_table(outcome, whole)
-    return status_of(row.result.verdict for row in whole.rows)
+    with open_session(outcome.session) as session:
+        whole = _read(session)
+        if as_json:
+            print_json(_as_json(outcome, whole), "steps", (row.as_json() for row in whole.rows()))
+        else:
+            _print_table(outcome, whole)
+    return status_of(result.verdict for result in whole.results)
 
 
 def status_of(verdicts: Iterable[Verdict]) -> int:
@@ -53,8 +57,8 @@ def status_of(verdicts: Iterable[Verdict]) -> int:
 
 
 def _as_json(outcome: CampaignOutcome, whole: _Whole) -> dict[str, Any]:
-    """Everything the table shows, and more, for scripts."""
-    run, rows = outcome.run, whole.rows
+    """Everything the table shows, and more, for scripts; the steps follow one by one."""
+    run = outcome.run
     return {
         "session": str(outcome.session),
         "sealed": outcome.is_sealed,
@@ -63,28 +67,24 @@ def _as_json(outcome: CampaignOutcome, whole: _Whole) -> dict[str, Any]:
         "tests": whole.tests,
         "accepted": [one.as_json() for one in whole.accepted],
         "clock": outcome.clock,
-        "verdicts": dict(Counter(row.result.verdict.value for row in rows)),
+        "verdicts": dict(Counter(result.verdict.value for result in whole.results)),
         "ended_early": outcome.ended_early,
         "exposure_s": whole.exposure_s,
         "run_exposure_s": run.exposure_s if run is not None else 0.0,
         "bench_s": run.bench_s if run is not None else 0.0,
         "wall_s": run.wall_s if run is not None else 0.0,
         "exposure_per_wall": run.exposure_s / run.wall_s if run is not None and run.wall_s else None,
-        "steps": [row.as_json() for row in rows],
-        "exit_status": status_of(row.result.verdict for row in rows),
+        "steps": [],
+        "exit_status": status_of(result.verdict for result in whole.results),
     }
 
 
 def _print_table(outcome: CampaignOutcome, whole: _Whole) -> None:
     """The table, the counts, the times and where the session is."""
-    rows = whole.rows
-    done = [row for row in rows if row.result.verdict is not Verdict.OMITTED]
-    shown = done if len(done) <= _LONGEST else [row for row in done if row.result.verdict is not Verdict.PASS]
-    parameters, fixed = parameter_columns([row.step for row in rows])
-    # Baselines and checks are judged by the device's programming too, and settings by a person: their own columns show
-    # only where nothing else was done.
-    judged_rows = [row for row in rows if row.step["kind"] == "sequence" and row.attempts] or rows
-    features = feature_columns([entry for row in judged_rows for entry in row.outcomes])
+    done = sum(result.verdict is not Verdict.OMITTED for result in whole.results)
+    shown, judged_outcomes = _look_at(whole, every=done <= _LONGEST)
+    parameters, fixed = parameter_columns(whole.session.header.plan)
+    features = feature_columns(judged_outcomes)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("step", no_wrap=True)
     for title in (*(column.title for column in parameters), *(column.title for column in features)):
@@ -100,9 +100,9 @@ def _print_table(outcome: CampaignOutcome, whole: _Whole) -> None:
     console.print(table)
     if fixed:
         console.print(f"every sequence: {fixed}", soft_wrap=True)
-    if len(shown) < len(done):
-        console.print(f"{len(done) - len(shown)} steps with PASS are not listed.")
-    _print_reasons(outcome, shown, rows)
+    if len(shown) < done:
+        console.print(f"{done - len(shown)} steps with PASS are not listed.")
+    _print_reasons(outcome, shown, whole)
     for one in whole.accepted:
         console.print(f"[yellow]not as it began[/]: {escape(one.in_words())}", soft_wrap=True)
     for test in whole.tests:
@@ -110,7 +110,7 @@ def _print_table(outcome: CampaignOutcome, whole: _Whole) -> None:
         for omission in test.get("omissions", ()):
             text = f"  left out: {omission['sequences']} sequences: {omission['rationale']}"
             console.print(escape(text), soft_wrap=True)
-    console.print(counted(row.result.verdict for row in rows))
+    console.print(counted(result.verdict for result in whole.results))
     _print_times(outcome, whole.exposure_s)
     if outcome.is_sealed:
         console.print(escape(f"sealed session: {outcome.session}"), soft_wrap=True)
@@ -118,17 +118,48 @@ def _print_table(outcome: CampaignOutcome, whole: _Whole) -> None:
         console.print(escape(signed_with(outcome.key, is_sealed=outcome.is_sealed)), soft_wrap=True)
 
 
-def _print_reasons(outcome: CampaignOutcome, rows: Iterable[_Row], every: Iterable[_Row]) -> None:
-    """Why each step is no PASS, which attempts of ``every`` step were cut off, and why the run ended early."""
+def _look_at(whole: _Whole, *, every: bool) -> tuple[list[_Row], list[Outcome]]:
+    """The rows to list (``every`` one, or those that are not PASS; never what is left out), and of each judged feature
+    an outcome.
+
+    Baselines and checks are judged by the device's programming too, and settings by a person: their own features show
+    only where nothing else was done.
+    """
+    shown: list[_Row] = []
+    of_sequences: dict[str, _Try] = {}
+    of_all: dict[str, _Try] = {}
+    for row in whole.rows():
+        verdict = row.result.verdict
+        if verdict is not Verdict.OMITTED and (every or verdict is not Verdict.PASS):
+            shown.append(row)
+        if row.telling is not None:
+            of_step = dict.fromkeys(row.telling.judged, row.telling)
+            of_all.update(of_step)
+            if row.step["kind"] == KIND_SEQUENCE:
+                of_sequences.update(of_step)
+    exposed = any(
+        group.is_sequence and step in whole.tried for step, group in enumerate(whole.session.header.steps.groups())
+    )
+    chosen = of_sequences if exposed else of_all
+    return shown, [_of_feature(one.score.outcomes, name) for name, one in chosen.items()]
+
+
+def _of_feature(outcomes: Sequence[Outcome], name: str) -> Outcome:
+    """The last of them on the feature of this name."""
+    return next(outcome for outcome in reversed(outcomes) if outcome.criterion.feature == name)
+
+
+def _print_reasons(outcome: CampaignOutcome, rows: Iterable[_Row], whole: _Whole) -> None:
+    """Why each step is no PASS, which attempts of every step were cut off, and why the run ended early."""
     for row in rows:
         verdict, reason = row.result.verdict, row.reason
         if verdict not in (Verdict.PASS, Verdict.OMITTED) and reason:
             console.print(f"[{STYLE[verdict]}]{row.result.step_id} {verdict}[/]: {escape(reason)}", soft_wrap=True)
-    for row in every:
-        if row.cut_off:
-            which = ", ".join(map(str, row.cut_off))
+    for step, numbers in sorted(whole.cut_off.items()):
+        if step in range(len(whole.results)):
             console.print(
-                f"[yellow]{row.result.step_id}[/]: attempt {which} was begun and cut off; nothing of it is recorded",
+                f"[yellow]{whole.results[step].step_id}[/]: attempt {', '.join(map(str, numbers))} was begun and cut "
+                "off; nothing of it is recorded",
                 soft_wrap=True,
             )
     if outcome.ended_early:
@@ -157,8 +188,32 @@ def _print_times(outcome: CampaignOutcome, exposure_s: float) -> None:
 class _Try:
     """What is said of an attempt; the attempt itself, of which a session has thousands, is not kept."""
 
-    number: int
-    score: Score
+    record: StoredRecord
+
+    @property
+    def verdict(self) -> Verdict:
+        """The attempt's."""
+        return Verdict(self.record.attempt["score"]["verdict"])
+
+    @property
+    def judged(self) -> list[str]:
+        """The features that there is a criterion on."""
+        return [str(outcome["criterion"]["feature"]) for outcome in self.record.attempt["score"]["outcomes"]]
+
+    @cached_property
+    def score(self) -> Score:
+        """All that was made of it."""
+        return score_of(self.record)
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        score = self.record.attempt["score"]
+        return {
+            "number": self.record.number,
+            "verdict": score["verdict"],
+            "reason": score["reason"],
+            "features": {one["name"]: {key: one[key] for key in ("value", "unit", "u")} for one in score["features"]},
+        }
 
 
 @dataclass(frozen=True)
@@ -173,7 +228,7 @@ class _Row:
     @property
     def telling(self) -> _Try | None:
         """The last attempt with the step's verdict, or the last one, or None."""
-        alike = [attempt for attempt in self.attempts if attempt.score.verdict is self.result.verdict]
+        alike = [attempt for attempt in self.attempts if attempt.verdict is self.result.verdict]
         return next(reversed(alike or self.attempts), None)
 
     @property
@@ -199,54 +254,54 @@ class _Row:
             "verdict": self.result.verdict.value,
             "omitted": step.get("omitted", ""),
             "cut_off": self.cut_off,
-            "attempts": [
-                {
-                    "number": attempt.number,
-                    "verdict": attempt.score.verdict.value,
-                    "reason": attempt.score.reason,
-                    "features": {feature.name: _feature_json(feature) for feature in attempt.score.features},
-                }
-                for attempt in self.attempts
-            ],
+            "attempts": [attempt.as_json() for attempt in self.attempts],
         }
 
 
 @dataclass(frozen=True)
 class _Whole:
-    """All of a session: its tests, its steps with their attempts, all exposures, and what persons accepted."""
+    """All of a session, which is open: its tests, what its steps came to, all exposures, what persons accepted."""
 
+    session: Session
     tests: list[dict[str, Any]]
-    rows: list[_Row]
+    tried: TriedAttempts
+    results: StepResults
+    cut_off: dict[int, list[int]]
     exposure_s: float
     accepted: list[Acceptance]
 
+    def rows(self) -> Iterator[_Row]:
+        """The steps in the order of the plan with their attempts, which are read again; few are in memory at once."""
+        records, taken = self.session.records(), 0
+        early: dict[int, list[_Try]] = {}  # attempts at later steps
+        for planned, result in zip(self.session.header.plan, self.results, strict=True):
+            while result.attempts and taken <= result.attempts[-1]:
+                record = next(records)
+                early.setdefault(record.step, []).append(_Try(record))
+                taken += 1
+            yield _Row(dict(planned), result, early.pop(result.step, []), self.cut_off.get(result.step, []))
 
-def _read(outcome: CampaignOutcome) -> _Whole:
-    with open_session(outcome.session) as session:
-        attempts: dict[int, list[_Try]] = {}
-        tried: dict[int, list[Tried]] = {}
-        exposure_s = 0.0
-        for record in session.records():
-            score = score_of(record)
-            attempts.setdefault(record.step, []).append(_Try(record.number, score))
-            tried.setdefault(record.step, []).append(tried_of(record))
-            exposure_s += float(record.attempt["exposure_s"])
-        remarkable: list[Event] = []
-        cut: dict[int, list[int]] = {}
-        for one in cut_off(_kept(session.events(), remarkable)):
-            cut.setdefault(one.step, []).append(one.number)
-        remarks = remarks_of(remarkable)
-        planned = zip(session.header.plan, results_of(session.header, tried), strict=True)
-        rows = [
-            _Row(dict(step), result, attempts.get(result.step, []), cut.get(result.step, []))
-            for step, result in planned
-        ]
-        run = Counter(row.step["test"] for row in rows if row.step["kind"] == "sequence" and row.attempts)
-        done: list[dict[str, int]] = [{"sequences_run": run[place]} for place in range(len(session.header.tests))]
-        if remarks.faults_struck:
-            done = [{**one, "faults_struck": remarks.faults_struck} for one in done]
-        tests = [{**test, **one} for test, one in zip(session.header.tests, done, strict=True)]
-        return _Whole(tests, rows, exposure_s, list(remarks.accepted))
+
+def _read(session: Session) -> _Whole:
+    tried = TriedAttempts()
+    exposure_s = 0.0
+    for record in session.records():
+        check_stored(record)
+        tried.add(record.step, tried_of(record))
+        exposure_s += float(record.attempt["exposure_s"])
+    remarkable: list[Event] = []
+    cut: dict[int, list[int]] = {}
+    for one in cut_off(_kept(session.events(), remarkable)):
+        cut.setdefault(one.step, []).append(one.number)
+    remarks = remarks_of(remarkable)
+    groups = enumerate(session.header.steps.groups())
+    run = Counter(group.test for step, group in groups if group.is_sequence and step in tried)
+    done: list[dict[str, int]] = [{"sequences_run": run[place]} for place in range(len(session.header.tests))]
+    if remarks.faults_struck:
+        done = [{**one, "faults_struck": remarks.faults_struck} for one in done]
+    tests = [{**test, **one} for test, one in zip(session.header.tests, done, strict=True)]
+    results = results_of(session.header, tried)
+    return _Whole(session, tests, tried, results, cut, exposure_s, list(remarks.accepted))
 
 
 def _kept(events: Iterable[Event], remarkable: list[Event]) -> Iterator[Event]:
@@ -255,7 +310,3 @@ def _kept(events: Iterable[Event], remarkable: list[Event]) -> Iterator[Event]:
         if event.kind in REMARKABLE:
             remarkable.append(event)
         yield event
-
-
-def _feature_json(feature: Feature) -> dict[str, Any]:
-    return {"value": feature.value, "unit": feature.unit, "u": feature.u}
