@@ -37,7 +37,12 @@ NO_HASH = "0" * 64
 
 def sha256(data: bytes | str) -> str:
     """SHA-256 of bytes, or of a text in UTF-8, in lower-case hexadecimal."""
-    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
+    digest = hashlib.sha256()
+    for start in range(0, len(data), _SLICE):  # a header can be megabytes
+        digest.update(data[start : start + _SLICE].encode())
+    return digest.hexdigest()
 
 
 def text_sha256(text: str) -> str:

@@ -19,6 +19,8 @@ _DEEPEST_NAMES = 8
 _VARIABLE = 9
 _LONGEST_ATTRIBUTE_BYTES = 64 << 10
 _NOWHERE = 2**64 - 1
+_HEAP_HEAD = 16  # bytes of the head of a collection, and of an object
+_MOST_HEAP_OBJECTS = 1 << 16
 _MOST_BLOCKS = 64
 _LARGEST_BLOCK_BYTES = 1 << 20
 _NODE_HEAD_BYTES = 24
@@ -132,6 +134,25 @@ def _messages(stream: BinaryIO, header: int) -> Iterator[tuple[int, bytes]]:
             if kind == _CONTINUATION and len(blocks) < _MOST_BLOCKS:
                 more, length = (int.from_bytes(message[i : i + 8], "little") for i in (0, 8))
                 blocks.append((more + 4, length - 8))  # between its signature and its checksum
+
+
+def heap_object(stream: BinaryIO, address: int, index: int, size: int) -> bytes:
+    """An object of ``size`` bytes in the global heap collection at ``address`` (III.E); ValueError if there is none."""
+    if not _read(stream, address, _HEAP_HEAD).startswith(b"GCOL\x01"):
+        raise ValueError("its text does not lie in a heap")
+    at = address + _HEAP_HEAD
+    for _ in range(_MOST_HEAP_OBJECTS):
+        head = _read(stream, at, _HEAP_HEAD)
+        number, length = int.from_bytes(head[:2], "little"), int.from_bytes(head[8:], "little")
+        if number == 0:  # what is left free, at the end
+            break
+        if number == index:
+            content = stream.read(size) if length == size else b""
+            if len(content) < size:
+                raise ValueError("its text has another length than it says")
+            return content
+        at += _HEAP_HEAD + length + -length % 8
+    raise ValueError("its text is not in its heap")
 
 
 def _read(stream: BinaryIO, address: int, size: int) -> bytes:

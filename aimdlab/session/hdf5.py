@@ -28,6 +28,7 @@ _SLAB_BYTES = 8 << 20
 _CHUNK_CACHE_BYTES = 256 << 10
 _COLUMN_BLOCK = 1 << 17
 _MOST_ROWS = 1 << 20
+_LONG_TEXT_BYTES = 64 << 10
 _numbers = itertools.count(1)
 _TEXT = h5py.h5t.py_create(h5py.string_dtype(), logical=True)
 
@@ -118,7 +119,7 @@ def read_scalar(dataset: h5py.Dataset) -> str:
     ends, readable = inspection.texts_to_read(dataset)
     if not readable:
         raise ValueError(f"it holds a text of {ends[-1]} bytes")
-    value: bytes = dataset[()]
+    value: bytes = inspection.long_text(dataset) if ends[-1] > _LONG_TEXT_BYTES else dataset[()]
     return value.decode()
 
 
