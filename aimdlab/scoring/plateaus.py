@@ -10,7 +10,7 @@ import numpy as np
 from aimdlab.scoring.codes import Trace, blocks
 from aimdlab.scoring.counting import Counts
 from aimdlab.scoring.injection import MonitorPulses, plateau_sums
-from aimdlab.scoring.runs import Stretches, chosen, extremes_within
+from aimdlab.scoring.runs import Stretches, extremes_within
 
 _GROUPS = 16
 _MARGIN = 1
@@ -90,17 +90,17 @@ def rest_of(trace: Trace, a: MonitorPulses, b: MonitorPulses, until: float) -> R
     pulses = a.runs.covered(_MARGIN) | b.runs.covered(_MARGIN)
     quiet = pulses.complement().without(end, trace.n)
     few = quiet.size - quiet.begin.size < _FEWEST_PAIRS
-    steps, extremes = _look_at(trace, quiet, a.runs.inner(_MARGIN) | b.runs.inner(_MARGIN) if few else None)
-    peak_v = max((abs(code - trace.zero_code) for code in extremes), default=0.0) * trace.scale
-    return Rest(peak_v, _noise(steps, trace.step) * trace.scale)
+    steps = _steps(trace, quiet, a.runs.inner(_MARGIN) | b.runs.inner(_MARGIN) if few else None)
+    peak_v = max((abs(code - trace.zero_code) for code in extremes_within(trace, quiet) or ()), default=0.0)
+    return Rest(peak_v * trace.scale, _noise(steps, trace.step) * trace.scale)
 
 
-def _look_at(trace: Trace, quiet: Stretches, level: Stretches | None) -> tuple[Counts, list[int]]:
-    """Sizes of steps between neighbours that are both at rest, or both on plateaus; lowest and highest code at rest.
+def _steps(trace: Trace, quiet: Stretches, level: Stretches | None) -> Counts:
+    """Sizes of steps between neighbours that are both at rest, or both on plateaus.
 
     ``level`` are the plateaus if they count as well.
     """
-    steps, extremes = Counts(), set[int]()
+    steps = Counts()
     for start, stop in blocks(trace.n):
         end = min(stop + 1, trace.n)  # the step to the next block
         some = [within for within in (quiet, level) if within is not None and within.touches(start, end)]
@@ -111,16 +111,13 @@ def _look_at(trace: Trace, quiet: Stretches, level: Stretches | None) -> tuple[C
         for within in some:
             mask = within.mask(start, end)
             pairs |= mask[1:] & mask[:-1]
-            if within is quiet:
-                kept = chosen(part, mask)
-                extremes |= {int(kept.min()), int(kept.max())}
         sizes = np.subtract(part[1:], part[:-1], dtype=np.int32)
         np.abs(sizes, out=sizes)
         # Taking back the zeros of those that do not count is faster than choosing those that do.
         sizes *= pairs
         steps.add(sizes)
         steps.remove(0, pairs.size - int(np.count_nonzero(pairs)))
-    return steps, [min(extremes), max(extremes)] if extremes else []
+    return steps
 
 
 def _noise(steps: Counts, resolution: int) -> float:

@@ -16,6 +16,9 @@ from aimdlab.scoring.codes import BoolArray, FloatArray, Indices, Trace, blocks
 _MANY = 9
 """Each stretch is marked by itself up to one in 2^9 samples."""
 
+_FEW = 4
+"""Sums are formed from place to place up to one place in 2^4 samples."""
+
 _BELOW, _OVER = 0, 2
 
 Signal = NDArray[np.integer] | FloatArray
@@ -293,29 +296,19 @@ def _between(taken: Taken, n: int, left: Indices, right: Indices, level: float) 
 
 def extremes_within(trace: Trace, within: Stretches) -> tuple[int, int] | None:
     """The lowest and the highest code within the stretches; None if nothing is."""
-    low = high = None
+    lows, highs = list[int](), list[int]()
     for start, stop in blocks(trace.n):
         first, last = within.touching(start, stop)
         if first == last:
             continue
         part = trace.part(start, stop)
-        if last - first == 1:
-            kept = part[max(int(within.begin[first]) - start, 0) : int(within.end[first]) - start]
-        else:
-            kept = chosen(part, within.mask(start, stop))
-        found = int(kept.min()), int(kept.max())
-        low, high = found if low is None or high is None else (min(low, found[0]), max(high, found[1]))
-    return None if low is None or high is None else (low, high)
-
-
-def chosen(part: NDArray[np.integer], mask: BoolArray) -> NDArray[np.integer]:
-    """``part`` with one of the samples that ``mask`` chooses in place of all others; it must choose some."""
-    # By their bits, which is many times faster than choosing: what differs from one that is chosen, all or nothing.
-    one = part[int(mask.argmax())]
-    differs: NDArray[np.integer] = np.bitwise_xor(part, one)
-    differs &= np.negative(mask.view(np.int8)).astype(part.dtype)
-    differs ^= one
-    return differs
+        # From the beginning of each to its end, and from there to the next, which does not count.
+        edges = np.column_stack((within.begin[first:last], within.end[first:last])).ravel() - start
+        edges[0] = max(edges[0], 0)
+        edges = edges[: edges.size - int(edges[-1] >= part.size)]
+        lows.append(int(np.minimum.reduceat(part, edges)[::2].min()))
+        highs.append(int(np.maximum.reduceat(part, edges)[::2].max()))
+    return (min(lows), max(highs)) if lows else None
 
 
 def prefix_sums(samples: Samples, at: Indices) -> NDArray[np.int64]:
@@ -329,9 +322,21 @@ def prefix_sums(samples: Samples, at: Indices) -> NDArray[np.int64]:
         if first == last:
             total += int(part.sum(dtype=np.int64))
             continue
-        running = np.cumsum(part, dtype=np.int64)
-        within = at[first:last] - start
-        sums[first:last] = np.where(within > 0, running[within - 1], 0) + total
+        running = _sums_between(part, at[first:last] - start)
+        sums[first:last] = running[:-1] + total
         total += int(running[-1])
     sums[np.searchsorted(at, end) :] = total
     return sums
+
+
+def _sums_between(part: Signal, at: Indices) -> NDArray[np.int64]:
+    """The sums before each of these places, which ascend, and the sum of everything."""
+    if at.size << _FEW > part.size:
+        running = np.concatenate(([0], np.cumsum(part.astype(np.int64))))
+        everywhere: NDArray[np.int64] = running[np.append(at, part.size)]
+        return everywhere
+    # From place to place: a running sum of every sample takes as much memory again as four times the codes.
+    places = np.concatenate(([0], at))
+    between = np.add.reduceat(part, places, dtype=np.int64)
+    between[:-1][places[1:] == places[:-1]] = 0
+    return np.cumsum(between)
