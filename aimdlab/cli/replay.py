@@ -139,7 +139,7 @@ def _show(session: Session, result: Replay) -> None:
     console.print(escape(head(session)), soft_wrap=True)
     console.print(
         f"attempts scored again from their raw bytes: {result.attempts}; identical to the last bit: {result.identical}"
-        + (f"; agree within 1e-6: {result.close}" if result.close else "")
+        + (f"; agree closely: {result.close}" if result.close else "")
         + (f"; [bold red]differ: {result.differing}[/]" if result.differing else "; differ: 0"),
         soft_wrap=True,
     )

@@ -2,7 +2,7 @@
 
 Sums over integer codes are exact, so that what follows from them is the same bits everywhere. Fits go through linear
 algebra whose last bits depend on the library and the processor: such numbers are *close*, if they agree within
-:data:`CLOSE` and no verdict differs.
+:data:`CLOSE`, standard uncertainties within :data:`CLOSE_U`, and no verdict differs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from aimdlab.session import canonical
 
 CLOSE = 1e-6
 """Of the larger of two numbers or of the standard uncertainty: up to this they are close."""
+
+CLOSE_U = 1e-3
+"""Of the larger of two standard uncertainties. Two digits of one are stated at most (GUM, 7.2.6), and where two pulses
+are equally high to the last bits, either of them may be the extreme whose uncertainty goes with it."""
 
 _NUMERAL = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|nan|inf")
 
@@ -73,8 +77,7 @@ def _features(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]
         other = by_name[name]
         for part in sorted(one.keys() | other.keys()):
             if _differ(one, other, part):
-                close = part in ("value", "u") and _close(one.get(part), other.get(part), one.get("u"))
-                yield Difference(f"feature {name}: {part}", one.get(part), other.get(part), close)
+                yield Difference(f"feature {name}: {part}", one.get(part), other.get(part), _close(part, one, other))
     for name, one in zip(names_now, now, strict=True):
         if name not in names_then:
             yield Difference(f"feature {name}", None, one["value"])
@@ -90,8 +93,7 @@ def _outcomes(then: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]
         name = f"outcome on {one['criterion']['feature']}"
         for part in sorted((one.keys() | other.keys()) - {"criterion"}):
             if _differ(one, other, part):
-                close = part in ("value", "u") and _close(one.get(part), other.get(part), one.get("u"))
-                close = close or (part == "reason" and _same_words(one["reason"], other["reason"]))
+                close = _close(part, one, other) or (part == "reason" and _same_words(one["reason"], other["reason"]))
                 yield Difference(f"{name}: {part}", one.get(part), other.get(part), close)
         for part in sorted(one["criterion"].keys() | other["criterion"].keys()):
             if _differ(one["criterion"], other["criterion"], part):
@@ -104,12 +106,20 @@ def _differ(one: Mapping[str, Any], other: Mapping[str, Any], part: str) -> bool
     return canonical.encode(one.get(part)) != canonical.encode(other.get(part))
 
 
-def _close(one: object, other: object, u: object) -> bool:
-    numbers = [float(value) for value in (one, other) if isinstance(value, float) and math.isfinite(value)]
-    if len(numbers) < 2:
+def _close(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a value or an uncertainty is the same but for the arithmetic of another computer."""
+    numbers = [abs(number) for number in (_number(one, part), _number(other, part)) if number is not None]
+    if part not in ("value", "u") or len(numbers) < 2:
         return False
-    spread = float(u) if isinstance(u, float) and math.isfinite(u) else 0.0
-    return abs(numbers[0] - numbers[1]) <= CLOSE * max(abs(numbers[0]), abs(numbers[1]), abs(spread))
+    off = abs(one[part] - other[part])
+    if part == "u":
+        return off <= CLOSE_U * max(numbers)
+    return off <= CLOSE * max(*numbers, abs(_number(one, "u") or 0.0))
+
+
+def _number(of: Mapping[str, Any], part: str) -> float | None:
+    value = of.get(part)
+    return value if isinstance(value, float) and math.isfinite(value) else None
 
 
 def _same_words(one: object, other: object) -> bool:

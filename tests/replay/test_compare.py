@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from aimdlab.replay.compare import _same_words
+from aimdlab.replay.compare import _same_words, feature_differences
+from aimdlab.scoring.results import Feature, Score, Verdict
+from aimdlab.session import canonical
 
 
 @pytest.mark.parametrize(
@@ -19,3 +23,34 @@ from aimdlab.replay.compare import _same_words
 )
 def test_sentences_are_the_same_up_to_the_rounding_of_their_numbers(one: str, other: str, same: bool) -> None:
     assert _same_words(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("value", "u", "close"),
+    [
+        (2.5 * (1 + 9e-7), 1e-3, [True]),
+        (2.5 * (1 + 2e-6), 1e-3, [False]),
+        (2.5, 1e-3 * (1 + 9e-4), [True]),
+        (2.5, 1e-3 * (1 - 9e-4), [True]),
+        (2.5, 1e-3 * (1 + 2e-3), [False]),
+        (2.5, 0.0, [False]),
+        (2.5, math.inf, [False]),
+        (2.5 * (1 + 2e-6), 1e-3 * (1 + 9e-4), [True, False]),
+        (2.5, 1e-3, []),
+    ],
+)
+def test_values_are_close_within_a_millionth_and_uncertainties_within_a_thousandth(
+    value: float, u: float, close: list[bool]
+) -> None:
+    recorded = canonical.decode_object(canonical.encode(_score(2.5, 1e-3)))
+    assert [one.close for one in feature_differences(recorded, _score(value, u))] == close
+
+
+def test_a_value_of_nothing_is_close_within_a_millionth_of_its_uncertainty() -> None:
+    recorded = canonical.decode_object(canonical.encode(_score(0.0, 1e-3)))
+    assert [one.close for one in feature_differences(recorded, _score(9e-10, 1e-3))] == [True]
+    assert [one.close for one in feature_differences(recorded, _score(2e-9, 1e-3))] == [False]
+
+
+def _score(value: float, u: float) -> Score:
+    return Score(Verdict.PASS, "1 of 1 criteria met", (Feature("pulse_amplitude_max", value, "V", u),), ())
