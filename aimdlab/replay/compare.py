@@ -111,7 +111,7 @@ def _close(part: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     numbers = [abs(number) for number in (_number(one, part), _number(other, part)) if number is not None]
     if part not in ("value", "u") or len(numbers) < 2:
         return False
-    off = abs(one[part] - other[part])
+    off = abs(float(one[part]) - float(other[part]))
     if part == "u":
         return off <= CLOSE_U * max(numbers)
     return off <= CLOSE * max(*numbers, abs(_number(one, "u") or 0.0))
