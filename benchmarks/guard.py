@@ -58,8 +58,8 @@ class Limit:
 STEP, SIMULATION, SEAL = "step: processor time", "simulated bench: processor time", "seal: processor time"
 MEMORY, SIMULATED_MEMORY, GROWTH = "run: memory", "simulated bench: memory", "run: memory, growing"
 LIMITS: Mapping[str, Limit] = {
-    STEP: Limit(3.1, 1.7),
-    SIMULATION: Limit(1.2, 1.7),
+    STEP: Limit(2.7, 1.65),
+    SIMULATION: Limit(1.1, 1.7),
     SEAL: Limit(0.9, 1.7),
     MEMORY: Limit(2.26, 1.4),
     SIMULATED_MEMORY: Limit(1.57, 1.4),
