@@ -63,26 +63,28 @@ class Recovery:
         self._attention = attention
         self._pause = threading.Event()  # never set; Event.wait is the portable interruptible sleep
         self._known = {name: _connections(connected) for name, connected in bench.instruments.items()}
+        # To ask clears what an instrument says: whoever said so is kept until it is brought back.
+        self._restarted: set[str] = set()
 
     def begin(self) -> None:
         """Every instrument was initialised just now: that it was switched on before is no fault."""
         for name, connected in self._bench.instruments.items():
             _ask_restarted(connected)
             self._known[name] = _connections(connected)
+        self._restarted.clear()
 
     def check_restarts(self) -> None:
         """InstrumentRestartedError if an instrument was switched off and on since it was initialised."""
-        restarted: set[str] = set()
 
-        def ask(connected: Connected) -> None:
+        def ask(name: str, connected: Connected) -> None:
             if _ask_restarted(connected):
-                restarted.add(connected.equipment.name)
+                self._restarted.add(name)
 
         with ExitStack() as asking:
             for name, connected in reversed(self._bench.instruments.items()):
-                asking.enter_context(self._bench.meanwhile(name, partial(ask, connected)))
+                asking.enter_context(self._bench.meanwhile(name, partial(ask, name, connected)))
         for name in self._bench.instruments:
-            if name in restarted:
+            if name in self._restarted:
                 raise InstrumentRestartedError(
                     "it was switched off and on, or lost its power, in between: what it was set to is lost. Look at "
                     "its mains plug and switch.",
@@ -95,6 +97,10 @@ class Recovery:
         connected = self._bench.instruments.get(fault.instrument)
         if isinstance(fault, LinkError) and connected is not None and connected.link is not None:
             connected.link.give_up(str(fault))
+
+    def restarted(self) -> list[str]:
+        """Instruments that said that they were switched off and on, and were not brought back since."""
+        return [name for name in self._bench.instruments if name in self._restarted]
 
     def cut_off(self) -> list[str]:
         """Instruments without a connection, or with a new one of which nobody asked who answers."""
@@ -164,6 +170,7 @@ class Recovery:
                 )
         driver.initialise()
         _ask_restarted(connected)
+        self._restarted.discard(name)
         self._known[name] = _connections(connected)
 
     def _again(self, name: str, done: str, work: Callable[[bool], Result]) -> Result:

@@ -105,9 +105,11 @@ class FaultPolicy:
         self._tried.clear()
 
     def before_attempt(self) -> None:
-        """Bring back what was at fault, and whoever lost its connection since; FaultStopError if that cannot be."""
+        """Bring back what was at fault, and whoever lost its connection or its settings; FaultStopError if not."""
         for name in self._recovery.cut_off():
             self._pending.setdefault(name, FaultKind.LINK)
+        for name in self._recovery.restarted():
+            self._pending.setdefault(name, FaultKind.RESTARTED)
         for name, kind in list(self._pending.items()):
             if kind is FaultKind.TRIP:
                 self._take_reset(name)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -250,6 +251,29 @@ def test_what_was_switched_off_and_on_is_a_fault_only_once_it_was_initialised(
     instrument.answers["*ESR?"] = "160"
     with pytest.raises(InstrumentRestartedError, match=r"source, command '\*ESR\?': it was switched off and on"):
         recovery.check_restarts()
+
+
+@pytest.mark.parametrize("first", ["restarted", "silent"])
+def test_of_several_that_were_switched_off_and_on_none_is_forgotten(
+    instrument: Instrument, made: Make, first: str
+) -> None:
+    """All are asked at once, and an instrument says it once; the attempt ends by one fault only."""
+    recovery, bench = made()
+    switched, lost = SimpleNamespace(was_restarted=lambda: True), LinkError("no reply", instrument="other")
+    if first == "silent":
+        switched.was_restarted = Mock(side_effect=lost)
+    other = SimpleNamespace(driver=switched, link=None, equipment=SimpleNamespace(name="other"))
+    bench.instruments = {"other": other, **bench.instruments}
+    instrument.answers["*ESR?"] = "128"
+    with pytest.raises(InstrumentRestartedError if first == "restarted" else LinkError):
+        recovery.check_restarts()
+    instrument.answers["*ESR?"] = "0"
+    assert "source" in recovery.restarted()
+    switched.was_restarted = lambda: False
+    with pytest.raises(InstrumentRestartedError):
+        recovery.check_restarts()
+    recovery.bring_back("source", anew=False)
+    assert "source" not in recovery.restarted()
 
 
 def test_a_person_is_heard_while_an_instrument_is_called(instrument: Instrument, made: Make) -> None:
