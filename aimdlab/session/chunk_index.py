@@ -137,22 +137,33 @@ def _messages(stream: BinaryIO, header: int) -> Iterator[tuple[int, bytes]]:
 
 
 def heap_object(stream: BinaryIO, address: int, index: int, size: int) -> bytes:
-    """An object of ``size`` bytes in the global heap collection at ``address`` (III.E); ValueError if there is none."""
-    if not _read(stream, address, _HEAP_HEAD).startswith(b"GCOL\x01"):
+    """An object of ``size`` bytes in the global heap collection at ``address`` (III.E); ValueError if there is none.
+
+    HDF5 takes the last of several that have one number, so that none of them would be what every viewer shows.
+    """
+    head = _read(stream, address, _HEAP_HEAD)
+    if not head.startswith(b"GCOL\x01"):
         raise ValueError("its text does not lie in a heap")
-    at = address + _HEAP_HEAD
-    for _ in range(_MOST_HEAP_OBJECTS):
+    at, end = address + _HEAP_HEAD, address + int.from_bytes(head[8:], "little")
+    places: dict[int, tuple[int, int]] = {}
+    while end - at >= _HEAP_HEAD and len(places) < _MOST_HEAP_OBJECTS:
         head = _read(stream, at, _HEAP_HEAD)
         number, length = int.from_bytes(head[:2], "little"), int.from_bytes(head[8:], "little")
-        if number == 0:  # what is left free, at the end
+        if number == 0 and at + length == end:  # what is left free
             break
-        if number == index:
-            content = stream.read(size) if length == size else b""
-            if len(content) < size:
-                raise ValueError("its text has another length than it says")
-            return content
+        if number == 0 or number in places:
+            raise ValueError("the heap of its text is none of a session")
+        places[number] = at + _HEAP_HEAD, length
         at += _HEAP_HEAD + length + -length % 8
-    raise ValueError("its text is not in its heap")
+    if index not in places or sum(places[index]) > end:
+        raise ValueError("its text is not in its heap")
+    if places[index][1] != size:
+        raise ValueError("its text has another length than it says")
+    stream.seek(places[index][0])
+    content = stream.read(size)
+    if len(content) < size:
+        raise ValueError("its text has another length than it says")
+    return content
 
 
 def _read(stream: BinaryIO, address: int, size: int) -> bytes:

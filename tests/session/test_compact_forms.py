@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from aimdlab.errors import RecordAlteredError
 from aimdlab.scoring.results import Verdict
-from aimdlab.session import canonical
+from aimdlab.session import canonical, chunk_index
 from aimdlab.session.folder import SessionFolder
 from aimdlab.session.header import HeaderText, header_from_record, header_record, new_header
 from aimdlab.session.packed_columns import PackedNumbers, PackedWords
@@ -152,3 +154,39 @@ def test_a_step_without_a_name_or_a_rationale_is_refused() -> None:
         PlannedSteps([{"step_id": "a"}, {"step": "b"}])
     with pytest.raises(ValueError, match="omitted without a rationale"):
         PlannedSteps([{"step_id": "a", "omitted": ""}])
+
+
+def _object(number: int, content: bytes) -> bytes:
+    return struct.pack("<HHIQ", number, 1, 0, len(content)) + content + bytes(-len(content) % 8)
+
+
+def _heap(*objects: bytes, free: int = 0, size: int | None = None) -> io.BytesIO:
+    content = b"".join(objects) + (struct.pack("<QQ", 0, free) + bytes(free - 16) if free else b"")
+    size = 16 + len(content) if size is None else size
+    return io.BytesIO(b"GCOL\x01\0\0\0" + struct.pack("<Q", size) + content)
+
+
+def test_a_text_is_found_in_its_heap() -> None:
+    for free in (0, 16, 400):
+        heap = _heap(_object(1, b"other"), _object(7, b"the text"), free=free)
+        assert chunk_index.heap_object(heap, 0, 7, 8) == b"the text"
+
+
+@pytest.mark.parametrize(
+    ("heap", "said"),
+    [
+        (_heap(_object(7, b"the text"), _object(7, b"the lies")), "none of a session"),
+        (_heap(_object(7, b"the text"), struct.pack("<QQ", 0, 16), _object(7, b"the lies")), "none of a session"),
+        (_heap(struct.pack("<QQ", 0, 16), _object(7, b"the text")), "none of a session"),
+        (_heap(_object(1, b""), _object(7, b"the text"), size=32), "not in its heap"),
+        (_heap(_object(7, b"the text"), size=32), "not in its heap"),
+        (_heap(_object(7, b"the texts")), "another length"),
+        (_heap(_object(1, b"the text")), "not in its heap"),
+        (_heap(_object(7, b"the text"), size=1 << 63), "beyond the end"),
+        (_heap(struct.pack("<HHIQ", 7, 1, 0, 1 << 63)), "not in its heap"),
+    ],
+)
+def test_a_text_that_hdf5_would_find_elsewhere_in_its_heap_is_none(heap: io.BytesIO, said: str) -> None:
+    """HDF5 takes the last of two objects with one number: viewers would show another text than is verified."""
+    with pytest.raises(ValueError, match=said):
+        chunk_index.heap_object(heap, 0, 7, 8)
