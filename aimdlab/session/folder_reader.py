@@ -145,7 +145,7 @@ class FolderSession(Session):
                 raise RecordAlteredError(
                     f"{called} was altered: it is not what the event log says was committed{moved}"
                 )
-            yield OpenAttempt(record, file)
+            yield OpenAttempt(self.planned(record), file)
 
     def load(self, record: StoredRecord) -> Attempt:
         """See :class:`Session`; a file is open only while an array is read from it."""

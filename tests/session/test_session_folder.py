@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import h5py
 import pytest
@@ -292,3 +293,13 @@ def test_a_start_that_was_interrupted_is_told_from_a_session(
     assert kinds == ["log.torn", "session.created", "attempt.committed"]
     with pytest.raises(SessionExistsError, match=rf"aimdlab resume {re.escape(str(folder.path))}.*aimdlab seal"):
         refuse_taken_path(folder.path)
+
+
+def test_an_attempt_at_a_step_beyond_the_plan_is_none(make_session: MakeSession, make_attempt: MakeAttempt) -> None:
+    with make_session() as session, patch.object(SessionFolder, "_check_planned", autospec=True):
+        session.commit(make_attempt(9))
+    with (
+        open_session(session.path) as found,
+        pytest.raises(RecordAlteredError, match=r"step 9 .* was added: the plan has . steps"),
+    ):
+        found.verify()
