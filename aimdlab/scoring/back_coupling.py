@@ -7,7 +7,6 @@ only while the device monitor shows one.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +31,8 @@ _HELD = 0.25
 _SIGMAS = 4.0
 _BEFORE = 0.1
 """Of the width of a pulse that the capture's beginning cuts: so much at least is before it."""
+_LONGEST = 1.5
+"""Of the widths of pulses: what the capture's beginning cuts and lasts longer is none, and explains nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +54,14 @@ class PacedStretches:
 def paced_stretches(train: PulseTrain, usual: DevicePulse) -> PacedStretches:
     """When the device paced, by the pulses found, that which the capture's beginning cuts included.
 
-    What was not recorded of a pulse is as ``usual``; of the one at the beginning, as the others are.
+    What was not recorded of a pulse is as ``usual``; of the one at the beginning, as the others are. If more of that
+    was recorded than a pulse has, the device did something else, and nobody knows when that began.
     """
     widths_s = np.where(np.isfinite(train.widths_s), train.widths_s, usual.width_s)
     heights_v = np.where(np.isfinite(train.amplitudes_v), train.amplitudes_v, usual.amplitude_v)
     starts_s, ends_s = train.times_s, train.times_s + widths_s
-    if math.isfinite(train.cut_until_s):
+    longest_s = _LONGEST * max(usual.width_s, float(np.max(widths_s, initial=0.0)))
+    if train.cut_until_s - train.start_s <= longest_s:  # NaN without one
         width_s, height_v = usual.width_s, usual.amplitude_v
         if train.count:
             width_s, height_v = float(np.median(widths_s)), float(np.median(heights_v))

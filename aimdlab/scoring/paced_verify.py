@@ -116,6 +116,8 @@ def paced_stretch(
     lengths_s = (runs.stop - runs.start) * size * dt
     fits = (lengths_s >= _FROM * pulse.width_s) | ~runs.complete
     fits &= lengths_s <= _TO * pulse.width_s + 2 * _BLOCK_S
+    for run in np.flatnonzero(fits).tolist():
+        fits[run] = float(np.median(like[runs.start[run] : runs.stop[run]])) <= _TO
     if not fits.any():
         return None
     start, stop = (int(ends[int(np.argmax(fits))]) for ends in (runs.start, runs.stop))

@@ -68,6 +68,22 @@ def test_without_the_pulse_on_the_device_monitor_nothing_is_explained() -> None:
         assert score.feature(EXPOSURE_PROVEN).value == 0.0
 
 
+@pytest.mark.parametrize("until_s", [-1.19, -1.15, -0.5])
+def test_what_lasts_longer_than_a_pulse_explains_nothing(until_s: float) -> None:
+    bench = NetworkBench(ivamp_v=1.0, signal=LONG, exposure_s=2.0, first_s=0.8)
+    beats = np.arange(-3, 3)
+    dropped = tuple(beats[bench.first_s + beats * bench.interval_s < until_s + 0.01].tolist())
+    lag_s = GradientInjectedScoring.from_flat(network_scoring(bench)).monitor_lag_s
+
+    def held(t: Reals, x: Reals, y: Reals) -> tuple[Reals, Reals]:
+        fading = np.exp(-np.maximum(t - until_s, 0.0) / lag_s)
+        return x + np.where(t < until_s, SHIFT * bench.pulse_v, 0.0), y + bench.pulse_v * fading
+
+    score = scored(replace(bench, disturb=held, dropped=dropped))
+    assert score.verdict is Verdict.INVALID
+    assert score.feature(EXPOSURE_PROVEN).value == 0.0
+
+
 def level_proven(bench: NetworkBench, pulse_at_s: float, told: NetworkBench | None = None) -> bool:
     told = told or bench
     known = GradientInjectedScoring.from_flat(network_scoring(told))
@@ -108,3 +124,14 @@ def test_the_first_pulse_a_is_measured_under_a_pulse_that_is_too_small_to_matter
     assert not level_proven(wide, -4.4e-4, told=strong)
     assert not level_proven(strong, -5e-4)  # its spike is on the edge
     assert not level_proven(SPREAD, -4.4e-4)  # its shift matters
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+def test_what_saturates_the_converter_is_no_device_pulse_though_an_end_cuts_it(at_end: bool) -> None:
+    known = GradientInjectedScoring.from_flat(network_scoring(SPREAD))
+    expected = ExpectedInjection(SPREAD.ivamp_v, SPREAD.signal)
+    capture = verify_capture(SPREAD)
+    codes, size = capture.codes.copy(), round(2e-4 / capture.dt_s)
+    codes[-size if at_end else 0 :][:size] = capture.code_max + 1
+    features = measure_level(replace(capture, codes=codes), expected, back_pulse(known))
+    assert not prove_level(features, expected, TOLERANCE)[0]
