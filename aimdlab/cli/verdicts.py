@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from aimdlab.scoring.results import Outcome, Score, Verdict
 from aimdlab.sequencer.campaign import Outcome as CampaignOutcome
 from aimdlab.sequencer.tries import cut_off
 from aimdlab.session.acceptance import Acceptance
-from aimdlab.session.attempt_record import StoredRecord, check_stored, score_of
+from aimdlab.session.attempt_record import StoredRecord, check_stored, parse_record, score_of
 from aimdlab.session.base import Session
 from aimdlab.session.events import Event
 from aimdlab.session.reader import open_session
@@ -273,13 +274,17 @@ class _Whole:
     def rows(self) -> Iterator[_Row]:
         """The steps in the order of the plan with their attempts, which are read again; few are in memory at once."""
         records, taken = self.session.records(), 0
-        early: dict[int, list[_Try]] = {}  # attempts at later steps
+        early: dict[int, list[bytes]] = {}  # of later steps, and, if this one was done again at the end, most of all
         for planned, result in zip(self.session.header.plan, self.results, strict=True):
+            attempts = [_Try(parse_record(zlib.decompress(text).decode())) for text in early.pop(result.step, [])]
             while result.attempts and taken <= result.attempts[-1]:
                 record = next(records)
-                early.setdefault(record.step, []).append(_Try(record))
+                if record.step == result.step:
+                    attempts.append(_Try(record))
+                else:
+                    early.setdefault(record.step, []).append(zlib.compress(record.text.encode(), 1))
                 taken += 1
-            yield _Row(dict(planned), result, early.pop(result.step, []), self.cut_off.get(result.step, []))
+            yield _Row(dict(planned), result, attempts, self.cut_off.get(result.step, []))
 
 
 def _read(session: Session) -> _Whole:
