@@ -76,7 +76,7 @@ def measure_level(
     # Found at half the expected level, measured, and found again at half the measured level.
     found = [monitor_pulses(trace, expected.ivamp_v / 2, sign) for sign in (1, -1)]
     paced = paced_stretch(trace, expected, back_pulse, found) if back_pulse is not None else None
-    if paced is not None and trace.clipped:
+    if paced is not None and paced.is_whole and trace.clipped:
         clipped = clipped_at(capture)
         trace = replace(trace, clipped=int(np.count_nonzero((clipped < paced.first) | (clipped >= paced.stop))))
     pulses = [without_touched(some, paced) for some in found]

@@ -57,6 +57,11 @@ class PacedStretch:
     edges: tuple[tuple[int, int], ...]
     is_small: bool
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether both ends of the pulse were recorded, so that its width is known to be that of a device pulse."""
+        return len(self.edges) == 2
+
     def touches(self, first: int, stop: int) -> bool:
         """Whether any sample from ``first`` up to ``stop`` is touched."""
         return first < self.stop and stop > self.first

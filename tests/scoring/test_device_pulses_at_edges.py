@@ -94,7 +94,7 @@ def level_proven(bench: NetworkBench, pulse_at_s: float, told: NetworkBench | No
 
 SPREAD = NetworkBench(ivamp_v=2.2, signal=InjectedSignal(4e-4, 5e-3, 20, 0.2))
 PLACES_S = {
-    "across the capture's beginning": -1.3e-3,
+    "across the capture's beginning": -2.4e-3,
     "into the last pulse B": 15.85e-3,
     "within the last pulse B, to its end and beyond": 15.95e-3,
     "shortly after the last pulse B": 16.25e-3,
@@ -135,3 +135,17 @@ def test_what_saturates_the_converter_is_no_device_pulse_though_an_end_cuts_it(a
     codes[-size if at_end else 0 :][:size] = capture.code_max + 1
     features = measure_level(replace(capture, codes=codes), expected, back_pulse(known))
     assert not prove_level(features, expected, TOLERANCE)[0]
+
+
+@pytest.mark.parametrize(("pulse_at_s", "clipped_at_s", "proven"), [(-2.4e-3, -2.1e-3, False), (-1.3e-3, -1e-3, True), (2e-3, 2.2e-3, True)])
+def test_a_spike_beyond_the_converter_is_explained_only_by_a_whole_pulse(
+    pulse_at_s: float, clipped_at_s: float, proven: bool
+) -> None:
+    known = GradientInjectedScoring.from_flat(network_scoring(SPREAD))
+    expected = ExpectedInjection(SPREAD.ivamp_v, SPREAD.signal)
+    capture = verify_capture(SPREAD, pulse_at_s)
+    codes, at = capture.codes.copy(), round((clipped_at_s - capture.t0_s) / capture.dt_s)
+    assert 0 <= at < capture.n
+    codes[at : at + 3] = capture.code_max + 1
+    features = measure_level(replace(capture, codes=codes), expected, back_pulse(known))
+    assert (prove_level(features, expected, TOLERANCE)[0], features[-2].value) == (proven, 0.0 if proven else 3.0)
