@@ -137,7 +137,9 @@ def test_what_saturates_the_converter_is_no_device_pulse_though_an_end_cuts_it(a
     assert not prove_level(features, expected, TOLERANCE)[0]
 
 
-@pytest.mark.parametrize(("pulse_at_s", "clipped_at_s", "proven"), [(-2.4e-3, -2.1e-3, False), (-1.3e-3, -1e-3, True), (2e-3, 2.2e-3, True)])
+@pytest.mark.parametrize(
+    ("pulse_at_s", "clipped_at_s", "proven"), [(-2.4e-3, -2.1e-3, False), (-1.3e-3, -1e-3, True), (2e-3, 2.2e-3, True)]
+)
 def test_a_spike_beyond_the_converter_is_explained_only_by_a_whole_pulse(
     pulse_at_s: float, clipped_at_s: float, proven: bool
 ) -> None:
