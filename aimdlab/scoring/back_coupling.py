@@ -13,6 +13,7 @@ import numpy as np
 
 from aimdlab.scoring.codes import BoolArray, FloatArray, Indices, IntArray, Trace, clipped_at
 from aimdlab.scoring.injection import ExpectedInjection
+from aimdlab.scoring.lagged_pulses import U_EDGE
 from aimdlab.scoring.played import Played
 from aimdlab.scoring.pulses import DevicePulse, PulseTrain
 from aimdlab.scoring.runs import Stretches, stretches
@@ -20,8 +21,6 @@ from aimdlab.signals.tissue_interface import EDGE_OVER_S
 
 _EDGE = 1.5
 """Samples on each side of an edge of a device pulse that may lie on it, however fast they are taken less of them."""
-U_EDGE = 0.05
-"""Parts of the lag of the device monitor by which the times of edges seen there may be off."""
 _NETWORK_TOLERANCE = 0.15
 """How far the share of all pulses may be from what the network gives: components, amplifier output."""
 _PULSE_TOLERANCE = 0.1

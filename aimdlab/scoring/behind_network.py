@@ -12,11 +12,11 @@ import math
 import numpy as np
 
 from aimdlab.capture import Capture
-from aimdlab.scoring.back_coupling import U_EDGE, BackCoupling, PacedStretches, paced_stretches
+from aimdlab.scoring.back_coupling import BackCoupling, PacedStretches, paced_stretches
 from aimdlab.scoring.codes import FloatArray, Indices, Trace, trace_of
 from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses, monitor_pulses, plateau_sums, quality_problem
 from aimdlab.scoring.lagged_leak import LeakFit
-from aimdlab.scoring.lagged_pulses import fit_lagged_pulses, samples_fitted
+from aimdlab.scoring.lagged_pulses import U_EDGE, fit_lagged_pulses, samples_fitted
 from aimdlab.scoring.leak_model import LeakPath
 from aimdlab.scoring.paced_verify import BackPulse
 from aimdlab.scoring.parameters import GradientInjectedScoring

@@ -27,7 +27,7 @@ _STEP = 1e-3
 _SETTLED = 1e-5
 _MOST_SAMPLES, _MOST_LAGS = 2.0, 0.25
 """How far an edge may move in a round: samples, or parts of the lag if these are more."""
-_U_MODEL = 0.05
+U_EDGE = 0.05
 """Parts of the lag by which the shape of a real edge (finite, or seen as a mean) may shift a crossing."""
 
 
@@ -192,7 +192,7 @@ class _Fit:
             starts=self.starts.astype(np.float64),
             ends=self.ends.astype(np.float64),
             u_heights=np.hypot(sigma[:, 0], by_lag),
-            u_time=math.hypot(u_edge, _U_MODEL * self._lag),
+            u_time=math.hypot(u_edge, U_EDGE * self._lag),
             lag=self._lag,
         )
 

@@ -11,14 +11,14 @@ import numpy as np
 from aimdlab.scoring.codes import FloatArray, Trace
 from aimdlab.scoring.injection import ExpectedInjection, MonitorPulses
 from aimdlab.scoring.runs import Array, find_runs
-from aimdlab.signals.injected import InjectedSignal
+from aimdlab.signals.injected import LEAST_GENERATOR_RATE_HZ, InjectedSignal
 
 _BLOCK_S = 10e-6
 _EDGE_S = 5e-6
 _TIMING = 0.02
 """How far an edge may be from where it belongs, relative to the time since one that was found; what is nearer says
 nothing."""
-_LATE_S = 10e-6
+_LATE_S = 1.0 / LEAST_GENERATOR_RATE_HZ
 """How much later than the trigger the first edge may be: a sample of the generator."""
 _FROM, _TO = 0.5, 1.5
 """Parts of the height and of the width that a device pulse may have."""
